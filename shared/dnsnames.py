@@ -216,7 +216,7 @@ def _mapped(text: str) -> str:
         return text.lower()
     try:
         return idna.uts46_remap(text, std3_rules=True, transitional=False)
-    except idna.IDNAError as error:
+    except UnicodeError as error:
         raise _FaultyError(("name_invalid", f"is no name by UTS 46: {error}")) from error
 
 
@@ -240,7 +240,7 @@ def _encoded(label: str) -> str:
         raise _FaultyError(("label_too_long", f"has a label of more than {LONGEST_LABEL}"))
     try:
         return idna.alabel(label).decode()
-    except idna.IDNAError as error:
+    except UnicodeError as error:
         raise _FaultyError(("name_invalid", f"is no name by IDNA 2008: {error}")) from error
 
 
@@ -249,7 +249,7 @@ def _checked(label: str) -> str:
     try:
         if label.startswith("xn--") and idna.alabel(idna.ulabel(label)).decode() == label:
             return label
-    except idna.IDNAError:
+    except UnicodeError:
         pass
     raise _FaultyError(("name_invalid", f"{label!r} is no A-label (RFC 5891 §4.2.3.1)"))
 

@@ -1,0 +1,21 @@
+"""The inventory, assembled: `faststream run --factory services.inventory.app:app`."""
+
+from pathlib import Path
+
+from services.inventory import api, handlers
+from services.inventory.settings import Settings
+from shared.contracts.inventory import InventoryEvent
+from shared.service import Blueprint, Service
+
+BLUEPRINT = Blueprint(
+    name="inventory",
+    road=handlers.road,
+    says=InventoryEvent,
+    migrations=Path(__file__).parent / "migrations",
+    api=api.api,
+)
+
+
+def app() -> Service:
+    """Assemble the inventory from the environment."""
+    return Service(BLUEPRINT, Settings.from_environment())

@@ -1,0 +1,39 @@
+"""Forgets what is too old to come again, a little at a time."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from shared.postgres import Postgres
+
+EVERY_SECONDS = 600.0
+AT_ONCE = 10_000
+
+log = logging.getLogger(__name__)
+
+
+async def keep_house(postgres: Postgres, inbox_days: int) -> None:
+    """Prune the inbox for ever; whatever is wrong with PostgreSQL, others say."""
+    while True:
+        await asyncio.sleep(EVERY_SECONDS)
+        with suppress(Exception):
+            while (gone := await prune(postgres, inbox_days)) == AT_ONCE:
+                log.info("forgot %d messages", gone)
+
+
+async def prune(postgres: Postgres, days: int) -> int:
+    """Forget at most `AT_ONCE` messages seen more than `days` ago; say how many.
+
+    Such a message that comes again is decided again: decisions know by what there is that it is
+    an old one, and who replays a topic relies on that.
+    """
+    async with postgres.transaction() as tx:
+        done = await tx.execute(
+            """
+            DELETE FROM inbox WHERE ctid = ANY(ARRAY(
+                SELECT ctid FROM inbox WHERE seen_at < now() - make_interval(days => $1) LIMIT $2))
+            """,
+            days,
+            AT_ONCE,
+        )
+    return int(done.rpartition(" ")[2])
