@@ -1,0 +1,21 @@
+"""What the combination service does when messages arrive."""
+
+from services.combination import domain, store
+from services.combination.domain import RequestCombination
+from shared.contracts.inventory import InstanceCreated, InstancesReserved, ReservationRefused
+from shared.road import Road, Shelf, when, when_all
+
+combinations = Shelf(domain.Combination, store.load_combinations, store.save_combinations)
+
+road = Road(
+    when(RequestCombination, combinations, about=lambda it: it.combination_id, then=domain.request),
+    when(InstancesReserved, combinations, about=lambda it: it.combination_id, then=domain.conclude),
+    when(ReservationRefused, combinations, about=lambda it: it.combination_id, then=domain.give_up),
+    when_all(
+        InstanceCreated,
+        combinations,
+        about=lambda it: (it.combination_id,) if it.combination_id else (),
+        then=domain.finish,
+    ),
+    shelves=(combinations,),
+)

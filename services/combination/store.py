@@ -1,0 +1,85 @@
+"""What the combination service remembers: all of its SQL, each statement for a whole batch."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, assert_never
+from uuid import UUID
+
+import asyncpg
+
+from services.combination.domain import Combination, Concluded, Refused, Requested, Stage
+from shared.contracts.base import Objection
+from shared.contracts.combination import RefundWaiver
+from shared.postgres import Transaction, lock, upsert
+
+
+async def load_combinations(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Combination]:
+    """Read and lock combinations."""
+    return map(_combination, await lock(tx, "combinations", ids))
+
+
+async def find_combination(tx: Transaction, combination_id: UUID) -> Combination | None:
+    """Read one combination without locking it."""
+    row = await tx.fetchrow("SELECT * FROM combinations WHERE id = $1", combination_id)
+    return None if row is None else _combination(row)
+
+
+async def save_combinations(tx: Transaction, combinations: Sequence[Combination]) -> None:
+    """Write combinations."""
+    stages = [_stage_columns(c.stage) for c in combinations]
+    await upsert(
+        tx,
+        "combinations",
+        {
+            "id uuid": [c.id for c in combinations],
+            "account_id text": [c.account_id for c in combinations],
+            "member_instance_ids text": [
+                " ".join(map(str, c.member_instance_ids)) for c in combinations
+            ],
+            "refund_waiver jsonb": [
+                c.refund_waiver.model_dump_json() if c.refund_waiver else None for c in combinations
+            ],
+            "status text": [status for status, _ in stages],
+            "outcome jsonb": [outcome for _, outcome in stages],
+            "version integer": [c.version for c in combinations],
+        },
+    )
+
+
+def _combination(row: asyncpg.Record) -> Combination:
+    waiver = row["refund_waiver"]
+    return Combination(
+        id=row["id"],
+        account_id=row["account_id"],
+        member_instance_ids=tuple(map(UUID, row["member_instance_ids"].split())),
+        refund_waiver=RefundWaiver.model_validate_json(waiver) if waiver else None,
+        stage=_stage(row["status"], json.loads(row["outcome"])),
+        version=row["version"],
+    )
+
+
+def _stage(status: str, outcome: Any) -> Stage:
+    match status:
+        case "requested":
+            return Requested()
+        case "concluded" | "combined":
+            return Concluded(
+                UUID(outcome["instance_id"]), outcome["instance_name"], status == "combined"
+            )
+        case "refused":
+            return Refused(tuple(map(Objection.model_validate, outcome)))
+        case _:
+            raise ValueError(status)
+
+
+def _stage_columns(stage: Stage) -> tuple[str, str]:
+    match stage:
+        case Requested():
+            return "requested", "null"
+        case Concluded(instance_id, instance_name, is_open):
+            outcome = {"instance_id": str(instance_id), "instance_name": instance_name}
+            return "combined" if is_open else "concluded", json.dumps(outcome)
+        case Refused(objections):
+            return "refused", json.dumps([one.model_dump() for one in objections])
+        case _:
+            assert_never(stage)
