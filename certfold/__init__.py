@@ -1,0 +1,1 @@
+"""The command: everything brought up on one machine, the sandbox around it, and a client."""

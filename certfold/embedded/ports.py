@@ -1,0 +1,63 @@
+"""Ports on loopback: the usual ones when they are free, and the same ones the next time."""
+
+import fcntl
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from certfold.embedded import keep
+
+HOST = "127.0.0.1"
+ANY = 0
+
+
+@contextmanager
+def reserved(record: Path, usual: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Choose a free port for each name, TCP and UDP, and remember the choice at `record`.
+
+    As long as the context lasts, no other program that chooses its ports here gets the same
+    ones: between our look and the server's bind, two starting at once would see the same.
+    """
+    remembered: dict[str, int] = keep.read(record, {})
+    with ExitStack() as held:
+        chosen = {name: _choose(held, remembered.get(name, port)) for name, port in usual.items()}
+        keep.write(record, chosen)
+        yield chosen
+
+
+def _choose(held: ExitStack, wish: int) -> int:
+    while not ((port := _free(wish)) and _hold(held, port)):
+        wish = ANY
+    return port
+
+
+def _free(wish: int) -> int | None:
+    """Return `wish`, or some port for `ANY`, if a server could listen there now."""
+    port = wish
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                # As servers do: connections that linger in TIME_WAIT are no obstacle.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                return None
+            port = probe.getsockname()[1]
+    return port
+
+
+def _hold(held: ExitStack, port: int) -> bool:
+    folder = Path(tempfile.gettempdir(), f"certfold-{os.geteuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = (folder / f"{port}.port").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    held.enter_context(file)
+    return True
