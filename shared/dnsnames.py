@@ -155,6 +155,12 @@ def is_public_suffix(domain: str) -> bool:
     return _suffixes().publicsuffix(domain) == domain
 
 
+def is_within(domain: str, suffixes: frozenset[str]) -> bool:
+    """Tell whether `domain`, or a domain above it, is among `suffixes`."""
+    labels = domain.split(".")
+    return any(".".join(labels[start:]) in suffixes for start in range(len(labels)))
+
+
 def _number(given: int, most: int) -> Iterator[Objection]:
     if not given:
         yield Objection(code="no_names", subject="names", message="there must be one at least")
@@ -261,10 +267,10 @@ def _grounds(name: Name, reserved_ok: frozenset[str]) -> Iterator[tuple[str, str
         return
     domain = authorization_domain(name.text)
     suffix: str | None = _suffixes().publicsuffix(domain)
-    if _within(domain, reserved_ok):
+    if is_within(domain, reserved_ok):
         # What the list does not know is as if it were a suffix to its last label.
         suffix = suffix or domain.rpartition(".")[2]
-    elif _within(domain, SPECIAL_USE):
+    elif is_within(domain, SPECIAL_USE):
         yield "name_reserved", "is reserved for special use (RFC 6761), and belongs to nobody"
         return
     yield from _against_suffix(name, domain, suffix)
@@ -277,11 +283,6 @@ def _against_suffix(name: Name, domain: str, suffix: str | None) -> Iterator[tup
         yield "wildcard_of_public_suffix", f"would cover everyone under {suffix} (BR 3.2.2.6)"
     elif domain == suffix:
         yield "name_invalid", "is a public suffix: it belongs to nobody"
-
-
-def _within(domain: str, suffixes: frozenset[str]) -> bool:
-    labels = domain.split(".")
-    return any(".".join(labels[start:]) in suffixes for start in range(len(labels)))
 
 
 @cache
