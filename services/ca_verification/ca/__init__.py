@@ -1,0 +1,9 @@
+"""The embedded certificate authority, for private and test use. It is not publicly trusted.
+
+    plan → authority.prepare → linter.lint → Linted → authority.sign
+
+What may not be signed cannot be expressed: a `Plan` refuses what no certificate can hold, only the
+lint makes the `Linted` that `sign` takes, and what is signed is, to the last byte, what was linted.
+All of it is a function of the plan (RFC 6979): whoever signs a plan again, in another process too,
+gets the same certificate.
+"""

@@ -1,0 +1,88 @@
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ca_verification import policy
+
+DAYS = st.dates(date(2025, 3, 15), date(2035, 1, 1))
+MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2031, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("day", "validity", "reuse", "perspectives"),
+    [
+        (date(2026, 3, 14), 398, 398, 2),
+        (date(2026, 3, 15), 200, 200, 3),
+        (date(2026, 11, 22), 200, 200, 4),
+        (date(2026, 12, 15), 200, 200, 5),
+        (date(2027, 3, 14), 200, 200, 5),
+        (date(2027, 3, 15), 100, 100, 5),
+        (date(2029, 3, 14), 100, 100, 5),
+        (date(2029, 3, 15), 47, 10, 5),
+    ],
+)
+def test_each_day_has_its_rules(day: date, validity: int, reuse: int, perspectives: int) -> None:
+    rules = policy.at(day)
+
+    assert rules.longest_validity == timedelta(days=validity)
+    assert policy.validity(day) == timedelta(days=validity - 1)
+    assert rules.domain_reuse == timedelta(days=reuse)
+    assert rules.remote_perspectives == perspectives
+    assert rules.organisation_reuse == timedelta(days=398)
+    assert rules.random_value_life == timedelta(days=30)
+
+
+def test_before_the_table_nothing_is_known() -> None:
+    with pytest.raises(LookupError, match="2025-03-14"):
+        policy.at(date(2025, 3, 14))
+
+
+@given(DAYS, DAYS)
+def test_the_rules_only_ever_tighten(one: date, other: date) -> None:
+    earlier, later = sorted((one, other))
+
+    assert policy.validity(later) <= policy.validity(earlier)
+    assert policy.at(later).domain_reuse <= policy.at(earlier).domain_reuse
+
+
+def test_the_table_is_in_order() -> None:
+    assert all(one.since < next_.since for one, next_ in pairwise(policy.TABLE))
+
+
+@pytest.mark.parametrize(("perspectives", "may_fail"), [(2, 1), (5, 1), (6, 2), (9, 2)])
+def test_few_perspectives_may_disagree(perspectives: int, may_fail: int) -> None:
+    assert policy.may_fail(perspectives) == may_fail
+
+
+def test_one_perspective_corroborates_nothing() -> None:
+    with pytest.raises(ValueError, match="two remote perspectives"):
+        policy.may_fail(1)
+
+
+def test_a_certificate_of_today_lives_199_days_to_its_last_second() -> None:
+    now = datetime(2026, 11, 24, 8, 30, 1, 999_999, tzinfo=UTC)
+
+    assert policy.period(now, now) == (
+        datetime(2026, 11, 24, 8, 30, 1, tzinfo=UTC),
+        datetime(2027, 6, 11, 8, 30, 0, tzinfo=UTC),
+    )
+
+
+def test_a_clock_that_runs_ahead_does_not_make_certificates_of_the_future() -> None:
+    host = datetime(2026, 11, 24, 8, tzinfo=UTC)
+
+    assert policy.period(host + timedelta(days=2), host)[0] == host
+    assert policy.period(host + timedelta(days=9), host)[0] == host + timedelta(days=7)
+    assert policy.period(host, host + timedelta(hours=1))[0] == host
+
+
+@given(MOMENTS, MOMENTS)
+def test_whatever_the_clocks_say_a_period_is_lawful(clock: datetime, host: datetime) -> None:
+    not_before, not_after = policy.period(clock, host)
+
+    lives = not_after - not_before + timedelta(seconds=1)
+    assert lives < policy.at(clock.date()).longest_validity
+    assert timedelta() <= clock.replace(microsecond=0) - not_before <= timedelta(hours=48)
