@@ -138,6 +138,11 @@ def certificate_kind(names: Sequence[Name]) -> CertificateKind:
             return "hybrid"
 
 
+def is_address(name: str) -> bool:
+    """Tell an address from a domain name, both in canonical text."""
+    return ":" in name or name.rpartition(".")[2].isdecimal()
+
+
 def is_public(address: Address) -> bool:
     """Tell whether an address is a host of the public internet: global unicast and no tunnel.
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from shared.contracts.application import Organisation, OrganisationType
 from shared.contracts.purchases import CertificateType
-from shared.dnsnames import WILDCARD, canonical
+from shared.dnsnames import WILDCARD, canonical, is_address
 
 LEAST_SERIAL = 1 << 64
 SERIAL_BITS = 159  # positive and at most 20 octets (RFC 5280 §4.1.2.2)
@@ -105,11 +105,6 @@ class Plan:
 def new_serial() -> str:
     """Draw a serial number: 40 hex digits, below 2^159, 158 bits of chance (BR 7.1.2.7)."""
     return f"{1 << ENTROPY_BITS | secrets.randbits(ENTROPY_BITS):x}"
-
-
-def is_address(name: str) -> bool:
-    """Tell an IP address from a domain name, both as `shared.dnsnames` writes them."""
-    return ":" in name or name.rpartition(".")[2].isdecimal()
 
 
 def _reasons(plan: Plan) -> Iterator[str]:

@@ -18,9 +18,10 @@ from cryptography.x509.oid import (
     ObjectIdentifier,
 )
 
-from services.ca_verification.ca.plan import Plan, PlanRefusedError, Subject, is_address
+from services.ca_verification.ca.plan import Plan, PlanRefusedError, Subject
 from shared import publickeys
 from shared.contracts.purchases import CertificateType
+from shared.dnsnames import is_address
 
 POLICIES: dict[CertificateType, ObjectIdentifier] = {  # BR 7.1.6.1
     "DV": ObjectIdentifier("2.23.140.1.2.1"),
