@@ -95,7 +95,7 @@ def test_the_operators_key_is_refused_without_repeating_it(text: str, reason: st
 
     told = "".join(traceback.format_exception_only(refused.value))
     assert not text or text not in told
-    assert refused.value.__suppress_context__  # base64's own error is not shown either
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
 
 
 def appearances(private: bytes) -> list[str]:
