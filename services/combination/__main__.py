@@ -1,6 +1,7 @@
-"""Runs the combination service: `python -m services.combination`."""
+"""Runs the service: `python -m services.combination`."""
 
 from services.combination.app import app
 from shared.service import run
 
-run(app)
+if __name__ == "__main__":  # worker processes import this module too
+    run(app)

@@ -1,6 +1,6 @@
 """What the combination service decides. Pure: values in, facts out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -141,10 +141,10 @@ def conclude(
     return Decision(changed=(replace(combination, stage=stage),), facts=(combined,))
 
 
-def finish(found: Mapping[UUID, Combination], created: InstanceCreated, _: Moment) -> Decision:
+def finish(combination: Combination | None, _: InstanceCreated, __: Moment) -> Decision:
     """Note that the new instance is in the list, so that who asks next will find it there."""
-    match found.get(created.combination_id or created.instance_id):
-        case Combination(stage=Concluded(is_open=False) as stage) as combination:
+    match combination:
+        case Combination(stage=Concluded(is_open=False) as stage):
             opened = replace(stage, is_open=True)
             return Decision(changed=(replace(combination, stage=opened),))
         case _:

@@ -3,7 +3,7 @@
 from services.combination import domain, store
 from services.combination.domain import RequestCombination
 from shared.contracts.inventory import InstanceCreated, InstancesReserved, ReservationRefused
-from shared.road import Road, Shelf, when, when_all
+from shared.road import Road, Shelf, when, when_some
 
 combinations = Shelf(domain.Combination, store.load_combinations, store.save_combinations)
 
@@ -11,11 +11,8 @@ road = Road(
     when(RequestCombination, combinations, about=lambda it: it.combination_id, then=domain.request),
     when(InstancesReserved, combinations, about=lambda it: it.combination_id, then=domain.conclude),
     when(ReservationRefused, combinations, about=lambda it: it.combination_id, then=domain.give_up),
-    when_all(
-        InstanceCreated,
-        combinations,
-        about=lambda it: (it.combination_id,) if it.combination_id else (),
-        then=domain.finish,
+    when_some(
+        InstanceCreated, combinations, about=lambda it: it.combination_id, then=domain.finish
     ),
     shelves=(combinations,),
 )

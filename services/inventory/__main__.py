@@ -1,6 +1,7 @@
-"""Runs the inventory: `python -m services.inventory`."""
+"""Runs the service: `python -m services.inventory`."""
 
 from services.inventory.app import app
 from shared.service import run
 
-run(app)
+if __name__ == "__main__":  # worker processes import this module too
+    run(app)

@@ -1,0 +1,146 @@
+"""What the application service knows of: applications, keys, certificates and who serves them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from shared.contracts.application import (
+    CertificateKind,
+    Contact,
+    KeyAlgorithm,
+    Organisation,
+    ValidationMethod,
+)
+from shared.contracts.base import Objection
+from shared.contracts.ca_verification import NameProgress, Waiting
+from shared.contracts.inventory import InstanceStatus
+from shared.contracts.purchases import CertificateType
+
+HostState = Literal["serving", "serving_other", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the applicant has filled in, already judged. `csr_pem` is None where we make it."""
+
+    names: tuple[str, ...]
+    kind: CertificateKind
+    organisation: Organisation
+    contact: Contact
+    key_algorithm: KeyAlgorithm
+    validation_method: ValidationMethod
+    csr_pem: str | None
+    spki_sha256: str | None = None  # of a pasted request's key
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The inventory has been asked for the instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was sent to the CA."""
+
+    objections: tuple[Objection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The instance is ours; a key is being made."""
+
+    brand: str
+    certificate_type: CertificateType
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The CA has it. The rest is what the CA has said about it so far."""
+
+    submitted_at: datetime
+    expected_by: datetime | None = None
+    overdue: bool = False
+    waiting_on: tuple[Waiting, ...] = ()
+    names: tuple[NameProgress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The CA has said no; the instance can be applied for again."""
+
+    objections: tuple[Objection, ...]
+    support_contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The applicant has taken it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """There is a certificate."""
+
+    certificate_id: UUID
+
+
+Stage = Requested | Refused | Claimed | Submitted | Failed | Withdrawn | Issued
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One account's application for one certificate."""
+
+    id: UUID
+    account_id: str
+    instance_id: UUID
+    form: Form
+    stage: Stage = Requested()
+    instance_status: InstanceStatus | None = None  # as the inventory shows the instance by now
+    withdrawal_objections: tuple[Objection, ...] = ()  # to the last wish to withdraw
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A private key that we have made, encrypted; named after its application."""
+
+    id: UUID
+    encrypted: bytes
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What was seen of one name: whether it serves the certificate."""
+
+    name: str
+    state: HostState | None = None
+    sha256_fingerprint: str | None = None
+    reason: str | None = None
+    seen_at: datetime | None = None
+    looks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate for download, and where it is installed."""
+
+    id: UUID
+    application_id: UUID
+    account_id: str
+    instance_id: UUID
+    brand: str
+    certificate_type: CertificateType
+    names: tuple[str, ...]
+    serial_number: str
+    not_before: datetime
+    not_after: datetime
+    sha256_fingerprint: str
+    certificate_pem: str
+    chain_pem: str
+    root_pem: str
+    replaces_certificate_id: UUID | None
+    hosts: tuple[Host, ...]
+    version: int = 0

@@ -1,0 +1,64 @@
+"""What the application service does when messages arrive, and what it does in the world."""
+
+from datetime import timedelta
+
+from services.application import domain, store
+from services.application.domain.messages import (
+    HostSeen,
+    KeyMade,
+    LookAtHost,
+    LookAtHosts,
+    MakeKey,
+    RequestApplication,
+    RequestWithdrawal,
+)
+from services.application.domain.things import Application, Certificate, Key
+from services.application.world import World
+from shared.contracts.ca_verification import (
+    ApplicationRejected,
+    CertificateIssued,
+    DomainChecked,
+    VerificationPending,
+    WithdrawalGranted,
+    WithdrawalRefused,
+)
+from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceStatusChanged
+from shared.errands import Patience, does, does_many
+from shared.road import Road, Shelf, when, when_some
+
+applications = Shelf(Application, store.load_applications, store.save_applications)
+keys = Shelf(Key, store.load_keys, store.save_keys)
+certificates = Shelf(Certificate, store.load_certificates, store.save_certificates)
+PATIENCE = Patience(longest=timedelta(minutes=5), attempts=20)
+
+road = Road(
+    when(RequestApplication, applications, about=lambda it: it.application_id, then=domain.request),
+    when(InstanceClaimed, applications, about=lambda it: it.application_id, then=domain.begin),
+    when(ClaimRefused, applications, about=lambda it: it.application_id, then=domain.refuse),
+    does_many(MakeKey, World.make_keys, executor=lambda w: w.pool, chunk=10, patience=PATIENCE),
+    when(KeyMade, applications, about=lambda it: it.application_id, then=domain.take_key),
+    when(
+        VerificationPending,
+        applications,
+        about=lambda it: it.application_id,
+        then=domain.note_pending,
+    ),
+    when(DomainChecked, applications, about=lambda it: it.application_id, then=domain.note_check),
+    when(ApplicationRejected, applications, about=lambda it: it.application_id, then=domain.fail),
+    when(RequestWithdrawal, applications, about=lambda it: it.application_id, then=domain.ask_back),
+    when(
+        WithdrawalGranted, applications, about=lambda it: it.application_id, then=domain.take_back
+    ),
+    when(WithdrawalRefused, applications, about=lambda it: it.application_id, then=domain.keep),
+    when_some(
+        InstanceStatusChanged,
+        applications,
+        about=lambda it: it.application_id,
+        then=domain.follow,
+    ),
+    when(CertificateIssued, applications, about=lambda it: it.application_id, then=domain.issue),
+    when(LookAtHosts, certificates, about=lambda it: it.certificate_id, then=domain.look_now),
+    does(LookAtHost, World.look_at_host, at_once=100, patience=PATIENCE),
+    when(HostSeen, certificates, about=lambda it: it.certificate_id, then=domain.note_host),
+    shelves=(applications, keys, certificates),
+)

@@ -1,0 +1,199 @@
+"""What the application service remembers: all of its SQL, each statement for a whole batch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from services.application.domain.things import (
+    Application,
+    Certificate,
+    Claimed,
+    Failed,
+    Form,
+    Issued,
+    Key,
+    Refused,
+    Requested,
+    Stage,
+    Submitted,
+    Withdrawn,
+)
+from shared.contracts.base import Objection
+from shared.postgres import Transaction, lock, upsert
+
+STAGES: dict[str, TypeAdapter[Stage]] = {
+    "requested": TypeAdapter(Requested),
+    "refused": TypeAdapter(Refused),
+    "claimed": TypeAdapter(Claimed),
+    "submitted": TypeAdapter(Submitted),
+    "failed": TypeAdapter(Failed),
+    "withdrawn": TypeAdapter(Withdrawn),
+    "issued": TypeAdapter(Issued),
+}
+FORM = TypeAdapter(Form)
+OBJECTIONS = TypeAdapter(tuple[Objection, ...])
+CERTIFICATE = TypeAdapter(Certificate)
+
+
+async def load_applications(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Application]:
+    """Read and lock applications."""
+    return map(_application, await lock(tx, "applications", ids))
+
+
+async def find_application(tx: Transaction, application_id: UUID) -> Application | None:
+    """Read one application without locking it."""
+    row = await tx.fetchrow("SELECT * FROM applications WHERE id = $1", application_id)
+    return None if row is None else _application(row)
+
+
+async def list_applications(
+    tx: Transaction, account_id: str | None, after: UUID | None, limit: int
+) -> list[Application]:
+    """Read applications, oldest first."""
+    rows = await tx.fetch(
+        """
+        SELECT * FROM applications
+         WHERE ($1::text IS NULL OR account_id = $1) AND ($2::uuid IS NULL OR id > $2)
+         ORDER BY id LIMIT $3
+        """,
+        account_id,
+        after,
+        limit,
+    )
+    return [_application(row) for row in rows]
+
+
+async def is_key_used(tx: Transaction, spki_sha256: str, instance_id: UUID) -> bool:
+    """Say whether an application for another instance came with the same key."""
+    found = await tx.fetchval(
+        """
+        SELECT true FROM applications
+         WHERE spki_sha256 = $1 AND instance_id <> $2 AND stage <> 'refused' LIMIT 1
+        """,
+        spki_sha256,
+        instance_id,
+    )
+    return bool(found)
+
+
+async def save_applications(tx: Transaction, applications: Sequence[Application]) -> None:
+    """Write applications."""
+    await upsert(
+        tx,
+        "applications",
+        {
+            "id uuid": [a.id for a in applications],
+            "account_id text": [a.account_id for a in applications],
+            "instance_id uuid": [a.instance_id for a in applications],
+            "form jsonb": [_json(FORM, a.form) for a in applications],
+            "spki_sha256 text": [a.form.spki_sha256 for a in applications],
+            "stage text": [_stage_name(a.stage) for a in applications],
+            "details jsonb": [_json(STAGES[_stage_name(a.stage)], a.stage) for a in applications],
+            "instance_status text": [a.instance_status for a in applications],
+            "withdrawal_objections jsonb": [
+                _json(OBJECTIONS, a.withdrawal_objections) for a in applications
+            ],
+            "version integer": [a.version for a in applications],
+        },
+    )
+
+
+async def load_keys(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Key]:
+    """Read and lock keys."""
+    return (Key(**row) for row in await lock(tx, "keys", ids))
+
+
+async def find_key(tx: Transaction, application_id: UUID) -> Key | None:
+    """Read the key that was made for an application, if we made it."""
+    row = await tx.fetchrow("SELECT * FROM keys WHERE id = $1", application_id)
+    return None if row is None else Key(**row)
+
+
+async def save_keys(tx: Transaction, keys: Sequence[Key]) -> None:
+    """Write keys."""
+    await upsert(
+        tx,
+        "keys",
+        {
+            "id uuid": [k.id for k in keys],
+            "encrypted bytea": [k.encrypted for k in keys],
+            "version integer": [k.version for k in keys],
+        },
+    )
+
+
+async def load_certificates(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Certificate]:
+    """Read and lock certificates."""
+    return map(_certificate, await lock(tx, "certificates", ids))
+
+
+async def find_certificate(tx: Transaction, certificate_id: UUID) -> Certificate | None:
+    """Read one certificate without locking it."""
+    row = await tx.fetchrow("SELECT * FROM certificates WHERE id = $1", certificate_id)
+    return None if row is None else _certificate(row)
+
+
+async def list_certificates(
+    tx: Transaction, account_id: str | None, text: str | None, after: UUID | None, limit: int
+) -> list[Certificate]:
+    """Read certificates, oldest first; `text` is part of a name, or of the serial number."""
+    rows = await tx.fetch(
+        """
+        SELECT * FROM certificates
+         WHERE ($1::text IS NULL OR account_id = $1)
+           AND ($2::text IS NULL OR strpos(serial_number, lower($2)) > 0
+                OR strpos(content->>'names', lower($2)) > 0)
+           AND ($3::uuid IS NULL OR id > $3)
+         ORDER BY id LIMIT $4
+        """,
+        account_id,
+        text,
+        after,
+        limit,
+    )
+    return [_certificate(row) for row in rows]
+
+
+async def save_certificates(tx: Transaction, certificates: Sequence[Certificate]) -> None:
+    """Write certificates."""
+    await upsert(
+        tx,
+        "certificates",
+        {
+            "id uuid": [c.id for c in certificates],
+            "account_id text": [c.account_id for c in certificates],
+            "serial_number text": [c.serial_number for c in certificates],
+            "content jsonb": [_json(CERTIFICATE, c) for c in certificates],
+            "version integer": [c.version for c in certificates],
+        },
+    )
+
+
+def _json(adapter: TypeAdapter[Any], value: object) -> str:
+    return adapter.dump_json(value).decode()
+
+
+def _stage_name(stage: Stage) -> str:
+    return type(stage).__name__.lower()
+
+
+def _application(row: asyncpg.Record) -> Application:
+    return Application(
+        id=row["id"],
+        account_id=row["account_id"],
+        instance_id=row["instance_id"],
+        form=FORM.validate_json(row["form"]),
+        stage=STAGES[row["stage"]].validate_json(row["details"]),
+        instance_status=row["instance_status"],
+        withdrawal_objections=OBJECTIONS.validate_json(row["withdrawal_objections"]),
+        version=row["version"],
+    )
+
+
+def _certificate(row: asyncpg.Record) -> Certificate:
+    content = CERTIFICATE.validate_json(row["content"])
+    return replace(content, version=row["version"])

@@ -1,0 +1,126 @@
+"""What the CA's verification knows of: applications, their names and tasks, and their stages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from shared.contracts.application import ApplicationSubmitted
+from shared.contracts.base import Objection
+from shared.contracts.ca_verification import Challenge, Waiting
+
+Role = Literal["officer", "reviewer"]
+Item = Literal["organisation_identity", "callback", "operational_existence", "final_review"]
+
+
+@dataclass(frozen=True, slots=True)
+class NameCheck:
+    """How far the proof of control over one name has come."""
+
+    name: str
+    challenge: Challenge
+    since: datetime
+    valid: bool = False
+    attempts: int = 0
+    last_error: str | None = None
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Nobody has decided it yet; `reason` is what the applicant has to help with, if anything."""
+
+    since: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Who decided it, when, and on what evidence (BR 5.4.1)."""
+
+    confirmed: bool
+    by: str
+    at: datetime
+    note: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing that a person at the CA has to look into."""
+
+    id: UUID
+    item: Item
+    role: Role
+    outcome: Open | Decided
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """Names are to be proven, tasks to be decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotLinted:
+    """All was verified, and the certificate that came of it may not be signed as it is."""
+
+    findings: tuple[str, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The intent to sign exactly this: no way back, whether or not it is signed yet."""
+
+    certificate_id: UUID
+    serial_number: str
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """There is a certificate."""
+
+    certificate_id: UUID
+    serial_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The CA has said no."""
+
+    objections: tuple[Objection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Nothing will be signed."""
+
+
+Stage = Verifying | NotLinted | Signing | Issued | Rejected | Withdrawn
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the CA was asked for, and how far it has come."""
+
+    id: UUID
+    submitted: ApplicationSubmitted
+    names: tuple[NameCheck, ...]
+    tasks: tuple[Task, ...]
+    expected_by: datetime
+    told: tuple[Waiting, ...] = ()  # what was last said to be missing
+    overdue: bool = False
+    stage: Stage = Verifying()
+    version: int = 0
+
+    @property
+    def everything(self) -> tuple[UUID, ...]:
+        """The ids of all that something may still be to be done for."""
+        return (self.id, *(check_id(self.id, one.name) for one in self.names))
+
+
+def check_id(application_id: UUID, name: str) -> UUID:
+    """Name the looking for one name's proof."""
+    return uuid5(NAMESPACE_URL, f"{application_id}/{name}")

@@ -1,0 +1,61 @@
+"""What the CA's verification does when messages arrive, and what it does in the world."""
+
+from datetime import timedelta
+from functools import partial
+
+from services.ca_verification import domain, store
+from services.ca_verification.domain import Practice
+from services.ca_verification.domain.messages import (
+    CertificateNotLinted,
+    CertificateSigned,
+    CheckName,
+    CheckNameNow,
+    DecideTask,
+    NameChecked,
+    RemindApplicant,
+    SignCertificate,
+)
+from services.ca_verification.domain.things import Application
+from services.ca_verification.world import World
+from shared.contracts.application import ApplicationSubmitted, WithdrawalRequested
+from shared.errands import Patience, does, does_together
+from shared.road import Road, Shelf, when
+
+applications = Shelf(Application, store.load_applications, store.save_applications)
+PATIENCE = Patience(longest=timedelta(minutes=5), attempts=20)
+
+
+def make_road(practice: Practice) -> Road:
+    """Lay the road of a CA that works so."""
+    begin, decide = (
+        partial(domain.begin, practice=practice),
+        partial(domain.decide, practice=practice),
+    )
+    return Road(
+        when(ApplicationSubmitted, applications, about=lambda it: it.application_id, then=begin),
+        does(CheckName, World.check_name, at_once=250),
+        when(NameChecked, applications, about=lambda it: it.application_id, then=domain.note_check),
+        when(CheckNameNow, applications, about=lambda it: it.application_id, then=domain.check_now),
+        when(DecideTask, applications, about=lambda it: it.application_id, then=decide),
+        does_together(SignCertificate, World.sign, at_once=500, chunk=25, patience=PATIENCE),
+        when(
+            CertificateSigned, applications, about=lambda it: it.application_id, then=domain.issue
+        ),
+        when(
+            CertificateNotLinted,
+            applications,
+            about=lambda it: it.application_id,
+            then=domain.keep_back,
+        ),
+        when(RemindApplicant, applications, about=lambda it: it.application_id, then=domain.remind),
+        when(
+            WithdrawalRequested,
+            applications,
+            about=lambda it: it.application_id,
+            then=domain.withdraw,
+        ),
+        shelves=(applications,),
+    )
+
+
+road = make_road(Practice())
