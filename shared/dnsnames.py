@@ -82,10 +82,14 @@ def judge(
 ) -> tuple[tuple[Name, ...], tuple[Objection, ...]]:
     """Tell the names that stand, in the order given, and every objection to the others.
 
-    Beyond what `normalise` says of each: `no_names`, `duplicate_name` and `too_many_names`.
+    Beyond what `normalise` says of each: `duplicate_name`, and `too_many_names`. No names at all
+    are no objection here.
     """
     stand: dict[Name, str] = {}
-    objections = list(_number(len(names), most))
+    objections = []
+    if len(names) > most:
+        said = f"{len(names)} names, where {most} are the most"
+        objections.append(Objection(code="too_many_names", subject="names", message=said))
     for text in names:
         match normalise(text, reserved_ok=reserved_ok):
             case Name() as name if name in stand:
@@ -164,14 +168,6 @@ def is_within(domain: str, suffixes: frozenset[str]) -> bool:
     """Tell whether `domain`, or a domain above it, is among `suffixes`."""
     labels = domain.split(".")
     return any(".".join(labels[start:]) in suffixes for start in range(len(labels)))
-
-
-def _number(given: int, most: int) -> Iterator[Objection]:
-    if not given:
-        yield Objection(code="no_names", subject="names", message="there must be one at least")
-    if given > most:
-        said = f"{given} names, where {most} are the most"
-        yield Objection(code="too_many_names", subject="names", message=said)
 
 
 def _read(text: str) -> Name:

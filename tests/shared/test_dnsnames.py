@@ -130,10 +130,6 @@ def test_every_objection_to_every_name_is_told_at_once() -> None:
     )
 
 
-def test_no_names_at_all_is_an_objection_too() -> None:
-    assert [one.code for one in judge([], most=250)[1]] == ["no_names"]
-
-
 @pytest.mark.parametrize(
     ("texts", "kind"),
     [

@@ -15,6 +15,9 @@ class Finding:
     where: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message} ({self.where})"
+
     @property
     def forbids(self) -> bool:
         """Tell whether a MUST is broken; a SHOULD is only told."""
