@@ -64,14 +64,17 @@ def invalid(objections: Iterable[Objection]) -> Problem:
 
 def objections_to(error: RequestValidationError) -> list[Objection]:
     """Tell each of pydantic's findings as an objection: what is wrong, with which field."""
-    return [
-        Objection(
-            code=str(fault["type"]),
-            subject=".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]),
-            message=str(fault["msg"]),
-        )
-        for fault in error.errors()
-    ]
+    return [_objection(fault) for fault in error.errors()]
+
+
+def _objection(fault: Mapping[str, Any]) -> Objection:
+    if str(fault["type"]).startswith("uuid"):  # an id that can be nobody's
+        return Objection(code="unknown", subject=str(fault["input"]), message="there is none such")
+    return Objection(
+        code=str(fault["type"]),
+        subject=".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]),
+        message=str(fault["msg"]),
+    )
 
 
 def tell_problems(app: FastAPI) -> None:
@@ -83,6 +86,10 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation(_: Request, error: RequestValidationError) -> JSONResponse:
+        if all(fault["loc"][0] == "path" for fault in error.errors()):
+            return Problem(
+                HTTPStatus.NOT_FOUND, "nothing is there", objections_to(error)
+            ).response()
         return invalid(objections_to(error)).response()
 
     @app.exception_handler(StarletteHTTPException)
