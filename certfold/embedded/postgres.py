@@ -5,20 +5,19 @@ every directory above its own to everyone, and lets anybody in without a passwor
 importing it writes outside our directory, so the programs are found without.
 """
 
-import asyncio
 import os
 import pwd
 import shutil
 import signal
 import stat
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
 import asyncpg
 
+from certfold.embedded.once import finish
 from certfold.embedded.ports import HOST
 from certfold.embedded.supervise import CannotStartError, Program
 
@@ -86,7 +85,7 @@ class Postgres:
         with tempfile.NamedTemporaryFile("w", dir=folder.parent) as password:
             _give_away(password.name)
             print(self.password, file=password, flush=True)
-            process = await asyncio.create_subprocess_exec(
+            await finish(
                 *unprivileged(
                     *(str(BINARIES / "initdb"), "-D", str(folder), "-U", SUPERUSER),
                     *("--auth=scram-sha-256", f"--pwfile={password.name}", "--encoding=UTF8"),
@@ -94,13 +93,8 @@ class Postgres:
                     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
                     within=folder,
                 ),
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=STDOUT,
+                fault=f"initdb could not make {folder}",
             )
-            said, _ = await process.communicate()
-        if process.returncode != 0:
-            raise CannotStartError(f"initdb could not make {folder}:\n{said.decode()}")
 
     async def is_ready(self) -> bool:
         """Ask the server, as its superuser: an answer proves that it is ours."""

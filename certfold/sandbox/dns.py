@@ -1,6 +1,6 @@
 """An authoritative name server for whatever zone it is asked about, on loopback, for trying.
 
-    python -m certfold.sandbox.dns --port 5353 --file .data/sandbox/dns.zone
+    python -m certfold.sandbox.dns --port 5353 --file .data/sandbox/dns.zone --hosts .data/sandbox
 
 Speaks UDP and TCP with EDNS (RFC 1035, 6891), and is changed by dynamic updates (RFC 2136), which
 it takes from anyone who reaches it: hence loopback only.
@@ -22,6 +22,7 @@ import dns.update
 from dns.rcode import Rcode
 from dns.rdataclass import IN
 
+from certfold.sandbox.hosts import Hosts
 from certfold.sandbox.records import ChangeRefusedError, Records
 
 HOST = "127.0.0.1"
@@ -113,9 +114,11 @@ async def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--file", type=Path, required=True, help="where the records are kept")
+    options.add_argument("--hosts", type=Path, required=True, help="a folder, as web.py's --files")
     chosen = options.parse_args()
     chosen.file.parent.mkdir(parents=True, exist_ok=True)
-    serving = asyncio.ensure_future(serve(Records(chosen.file), chosen.port))
+    records = Records(chosen.file, Hosts(chosen.hosts))
+    serving = asyncio.ensure_future(serve(records, chosen.port))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await serving

@@ -1,0 +1,22 @@
+"""`certfold`, the command: it joins what each module offers."""
+
+from contextlib import suppress
+
+import typer
+
+from certfold.commands_stack import stack
+
+root = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they may hold secrets
+    help="Fold many prepaid certificate instances into one, and follow it to its issuance.",
+)
+for app in (stack,):
+    root.add_typer(app)
+
+
+def main() -> None:
+    """Do what the command line says."""
+    with suppress(KeyboardInterrupt):
+        root()
