@@ -71,6 +71,7 @@ class Token:
     issued_at: datetime
     is_listed: bool = False  # comes from the file of people
     revoked_at: datetime | None = None
+    revoked_by: str | None = None
     version: int = 0
 
 
@@ -115,23 +116,27 @@ def issue(token: Token | None, ask: IssueToken, moment: Moment) -> Decision:
     return Decision(changed=(issued,))
 
 
-def revoke(token: Token | None, _: RevokeToken, moment: Moment) -> Decision:
+def revoke(token: Token | None, ask: RevokeToken, moment: Moment) -> Decision:
     """Let nobody in by this token any more, for good."""
     if token is None or token.revoked_at:
         return Decision()
-    return Decision(changed=(replace(token, revoked_at=moment.now),))
+    return Decision(changed=(_ended(token, ask.revoked_by, moment),))
 
 
 def enrol(found: Mapping[UUID, Token], ask: EnrolPeople, moment: Moment) -> Decision:
     """Make the logins what the file says; a token that was revoked stays revoked."""
     wanted = {one.token_id: _enrolled(found.get(one.token_id), one, moment) for one in ask.people}
     ended = (
-        replace(token, revoked_at=moment.now)
+        _ended(token, BY_FILE, moment)
         for token in found.values()
         if token.id not in wanted and not token.revoked_at
     )
     changed = (token for token in wanted.values() if token != found.get(token.id))
     return Decision(changed=(*changed, *ended))
+
+
+def _ended(token: Token, by: str, moment: Moment) -> Token:
+    return replace(token, revoked_at=moment.now, revoked_by=by)
 
 
 def _enrolled(token: Token | None, listed: Enrolled, moment: Moment) -> Token:

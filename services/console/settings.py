@@ -3,9 +3,16 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, Field, Json, TypeAdapter, ValidationError
-from pydantic import AnyHttpUrl as Url
-from pydantic import model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    Json,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from services.console.domain import Role, objections
 from shared import service
@@ -14,12 +21,8 @@ from shared.contracts.base import ForeignId, Text
 SHORTEST_TOKEN = 32
 
 
-def _address(url: str) -> str:
-    Url(url)
-    return url.rstrip("/")
-
-
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+$")]
+Page = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 
 
 class Listed(BaseModel):
@@ -70,9 +73,9 @@ class Settings(service.Settings):
     people_file: Annotated[Path | None, AfterValidator(_readable)] = Field(
         None, description="JSON list of logins that exist from the start; none: only the known ones"
     )
-    health_urls: Json[dict[str, Address]] = Field(
+    health_urls: Json[dict[str, Page]] = Field(
         default_factory=dict,
-        description="JSON object: name of each service → the address of its /readyz, for the page",
+        description="JSON object: name of a service → where its /readyz is, for the page",
     )
     sandbox: bool = Field(
         default=False, description="whether the outside world is the sandbox: the pages say so"

@@ -29,6 +29,7 @@ async def save_tokens(tx: Transaction, tokens: Sequence[Token]) -> None:
             "issued_at timestamptz": [one.issued_at for one in tokens],
             "is_listed boolean": [one.is_listed for one in tokens],
             "revoked_at timestamptz": [one.revoked_at for one in tokens],
+            "revoked_by text": [one.revoked_by for one in tokens],
             "version integer": [one.version for one in tokens],
         },
     )
@@ -42,9 +43,7 @@ async def find_token(tx: Transaction, token_id: UUID) -> Token | None:
 
 async def find_valid(tx: Transaction, sha256: bytes) -> Token | None:
     """Read the token with this SHA-256, unless it was revoked."""
-    row = await tx.fetchrow(
-        "SELECT * FROM tokens WHERE sha256 = $1 AND revoked_at IS NULL", sha256
-    )
+    row = await tx.fetchrow("SELECT * FROM tokens WHERE sha256 = $1 AND revoked_at IS NULL", sha256)
     return None if row is None else _token(row)
 
 

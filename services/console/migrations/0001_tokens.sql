@@ -9,7 +9,9 @@ CREATE TABLE tokens (
     issued_at  timestamptz NOT NULL,
     is_listed  boolean     NOT NULL,  -- comes from the file of people
     revoked_at timestamptz,
+    revoked_by text,
     version    integer     NOT NULL,
     CONSTRAINT one_person_per_token UNIQUE (sha256),
+    CONSTRAINT revoked_by_somebody CHECK ((revoked_at IS NULL) = (revoked_by IS NULL)),
     CONSTRAINT applicants_have_an_account CHECK (role <> 'applicant' OR account_id IS NOT NULL)
 );
