@@ -18,8 +18,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from shared import parking
-from shared.clock import new_id
 from shared.contracts.base import Command, Event, Objection
+from shared.ids import new_id
 from shared.problems import Problem, not_found, tell_problems
 from shared.service import Parts
 

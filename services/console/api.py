@@ -26,8 +26,8 @@ from services.console.domain import (
 from services.console.people import People, enrolling
 from services.console.proxy import LIMITS, TIMEOUT, Door
 from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, allow, carry, make_api
-from shared.clock import new_id
 from shared.contracts.base import ForeignId, Text
+from shared.ids import new_id
 from shared.problems import invalid, not_found
 from shared.service import Parts
 
