@@ -77,9 +77,6 @@ class Settings(service.Settings):
         default_factory=dict,
         description="JSON object: name of a service → where its /readyz is, for the page",
     )
-    sandbox: bool = Field(
-        default=False, description="whether the outside world is the sandbox: the pages say so"
-    )
     docs_folder: Path = Field(
         Path(__file__).parents[2] / "docs",
         description="where openapi.json, asyncapi.json and schemas/ are",
