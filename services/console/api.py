@@ -28,7 +28,6 @@ from services.console.proxy import LIMITS, TIMEOUT, Door
 from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, allow, carry, make_api
 from shared.contracts.base import ForeignId, Text
 from shared.ids import new_id
-from shared.ids import new_id
 from shared.problems import invalid, not_found
 from shared.service import Parts
 

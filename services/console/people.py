@@ -14,7 +14,6 @@ from services.console.domain import Enrolled, EnrolPeople, fingerprint
 from services.console.settings import Listed, read_people
 from shared.api import Person
 from shared.ids import new_id
-from shared.ids import new_id
 from shared.postgres import Postgres, may_pass
 from shared.problems import RETRY_AFTER_SECONDS, Problem
 from shared.service import Parts
