@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import typer
 
+from certfold.commands_demo import app as demo
 from certfold.commands_stack import stack
 
 root = typer.Typer(
@@ -12,7 +13,7 @@ root = typer.Typer(
     pretty_exceptions_show_locals=False,  # they may hold secrets
     help="Fold many prepaid certificate instances into one, and follow it to its issuance.",
 )
-for app in (stack,):
+for app in (stack, demo):
     root.add_typer(app)
 
 

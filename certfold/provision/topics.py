@@ -4,6 +4,7 @@ Nothing is ever deleted, and partitions are never added: a key would move to ano
 later facts could overtake its earlier ones.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from shared.contracts.purchases import PurchaseEvent
 
 PARTITIONS = 3
 REPLICAS = 1
+PATIENCE_SECONDS = 10.0
+TICK_SECONDS = 0.05
 FOR_EVER = "-1"
 LARGEST_PURCHASE = str(8 << 20)
 LARGEST_LETTER = str(9 << 20)  # a purchase, and why it was not understood
@@ -105,13 +108,28 @@ async def apply_topics(
     servers: str, partitions: int = PARTITIONS, replicas: int = REPLICAS
 ) -> list[Change]:
     """Make the topics be as they are to be, and return what was done about which."""
+    wanted = list(topics(partitions, replicas))
     async with _admin(servers) as admin:
-        changes = await _plan(admin, list(topics(partitions, replicas)))
-        if new := [one.topic for one in changes if one.what == "create"]:
+        changes = await _plan(admin, wanted)
+        new = [one.topic for one in changes if one.what == "create"]
+        other = [one for one in changes if one.what == "alter"]
+        if new:
             await _create(admin, new)
-        if other := [one for one in changes if one.what == "alter"]:
+        if other:
             await _alter(admin, other)
+        if new or other:
+            await _in_effect(admin, wanted)
     return changes
+
+
+async def _in_effect(admin: AIOKafkaAdminClient, wanted: list[Topic]) -> None:
+    """Wait for the brokers: they hear from the controller only after it has agreed."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while any(one.what != "kept" for one in await _plan(admin, wanted)):
+                await asyncio.sleep(TICK_SECONDS)
+    except TimeoutError:
+        raise TopicsRefusedError("Kafka has agreed, but its brokers do not follow") from None
 
 
 async def _plan(admin: AIOKafkaAdminClient, wanted: list[Topic]) -> list[Change]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from certfold.sandbox.hosts import TLS, WWW
 
@@ -60,22 +60,22 @@ class Sites:
         headers = dict(_header(line) for line in lines)
         match first.split(" "):
             case ["GET" | "HEAD" as method, target, "HTTP/1.1" | "HTTP/1.0"]:
-                target_host = urlsplit(target).netloc  # a proxy's form of request
-                host = target_host or headers.get("host", "")
-                return self.find(host, target).wire(with_body=method == "GET")
+                path = unquote(target.partition("?")[0])
+                found = self.find(headers.get("host", ""), path)
+                return found.wire(with_body=method == "GET")
             case [_, _, "HTTP/1.1" | "HTTP/1.0"]:
                 return _plain(HTTPStatus.METHOD_NOT_ALLOWED).wire()
             case _:
                 return _plain(HTTPStatus.BAD_REQUEST).wire()
 
     def find(self, host: str, target: str) -> Answer:
-        """Look for the file that `target` names; a folder answers with its index."""
+        """Look for the file at the path `target`; a folder answers with its index."""
         name = host_name(host)
         if name is None:
             return _plain(HTTPStatus.BAD_REQUEST)
         site = (self.folder / name).resolve()
         try:
-            path = (site / unquote(urlsplit(target).path).lstrip("/")).resolve()
+            path = (site / target.lstrip("/")).resolve()
             path = path / INDEX if path.is_dir() else path
             # After resolving: neither dots nor links lead out of the host's own folder.
             if path.is_relative_to(site) and path.is_file():
