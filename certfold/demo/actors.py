@@ -106,6 +106,10 @@ class Notifier:
             name = headers["ce_type"].decode().split(".")[1]
             self.heard.append((name, json.loads(record.value)))
 
+    def has_heard(self, name: str, /, **content: object) -> bool:
+        """Say whether an event of that name that says that has come."""
+        return any(n == name and content.items() <= event.items() for n, event in self.heard)
+
     async def hears(self, name: str, /, **content: object) -> Any:
         """Wait for an event of that name which says that."""
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -323,14 +323,13 @@ async def remind(story: Story) -> None:
         "/applications", story.form(spare, ["*.forgotten.example"])
     )
     application_id = application["application_id"]
-    clock = SandboxClock(
-        story.folder / "sandbox" / "clock.json", story.endpoints["health"], tell=story.tell
-    )
-    await clock.move(datetime.fromisoformat(application["expected_by"]))
-    overdue = await story.notifier.hears(
-        "VerificationPending", application_id=application_id, overdue=True
-    )
-    story.tell("the clock moved on; one business day passed, and the notifier heard:")
+    clock = SandboxClock(story.folder / "sandbox" / "clock.json", story.endpoints["health"])
+    due = {"application_id": application_id, "overdue": True}
+    while not story.notifier.has_heard("VerificationPending", **due):
+        await clock.move(clock.now() + timedelta(days=1))
+        story.tell(f"the clock moved on to {clock.now():%A, %Y-%m-%d %H:%M} UTC")
+    overdue = await story.notifier.hears("VerificationPending", **due)
+    story.tell("one business day has passed, and the notifier heard:")
     for one in overdue["waiting_on"]:
         story.tell(f"waits on {one['party']} for {one['item']}: {one['reason']}")
     withdrawn = await story.applicant.post(f"/applications/{application_id}/withdrawal")
