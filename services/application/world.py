@@ -23,6 +23,10 @@ class World:
     allow_private: bool
     clock: Clock
 
+    def close(self) -> None:
+        """End the thread that makes keys."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
     def make_keys(self, errands: Sequence[MakeKey]) -> Sequence[KeyMade]:
         """Make keys, in a thread; what leaves this method is encrypted."""
         return [self._make_key(errand) for errand in errands]

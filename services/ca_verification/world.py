@@ -29,6 +29,10 @@ class World:
     linter: Linter
     profile: Profile
 
+    def close(self) -> None:
+        """End the linters."""
+        self.linter.close()
+
     async def check_name(self, errand: CheckName) -> NameChecked:
         """Look for the random value in the DNS; whatever the DNS answers is an outcome."""
         found = await dcv.check(
