@@ -45,7 +45,7 @@ class Refused(Exception):  # noqa: N818 - what the API said, not what went wrong
         objections = self.problem.get("objections") or ()
         told = [f"{one['code']}: {one['subject']}: {one['message']}" for one in objections]
         detail = self.problem.get("detail") or self.problem.get("title") or ""
-        return told or [f"{self.status} {detail}".strip()]
+        return told or [f"{self.status or ''} {detail}".strip()]
 
 
 class Unreachable(Exception):  # noqa: N818 - as above
@@ -78,13 +78,16 @@ class Client:
 
     @classmethod
     def found(cls, login: str = "applicant", file: Path | None = None) -> Self:
-        """Find the API and a login in the embedded system's endpoints, or in the environment."""
+        """Find the API and a login in the embedded system's endpoints, or in the environment.
+
+        Raises `LookupError` for a login that there is not.
+        """
         api, token = os.environ.get(API), os.environ.get(TOKEN)
         if not (api and token):
             known = endpoints(file)
             tokens = known["tokens"]
             if not token and login not in tokens:
-                raise Unreachable(f"there is no login {login!r}, only {', '.join(tokens)}")
+                raise LookupError(f"there is no login {login!r}, only {', '.join(tokens)}")
             api, token = api or known["api"], token or tokens[login]
         return cls(api, token)
 

@@ -4,7 +4,9 @@ from contextlib import suppress
 
 import typer
 
+from certfold.commands_client import app as domain
 from certfold.commands_demo import app as demo
+from certfold.commands_operator import app as operator
 from certfold.commands_stack import stack
 
 root = typer.Typer(
@@ -13,7 +15,7 @@ root = typer.Typer(
     pretty_exceptions_show_locals=False,  # they may hold secrets
     help="Fold many prepaid certificate instances into one, and follow it to its issuance.",
 )
-for app in (stack, demo):
+for app in (stack, demo, domain, operator):
     root.add_typer(app)
 
 
