@@ -5,6 +5,7 @@
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,22 @@ def documents() -> dict[str, str]:
     return {path: _text(document) for path, document in written.items()}
 
 
-def write(folder: Path = DOCS) -> None:
-    """Write all documents, and take away schemas of events that are no more."""
-    for name in differing(folder):
+def write(folder: Path = DOCS) -> list[str]:
+    """Write what differs, take away schemas of events that are no more; name what was done."""
+    wanted = documents()
+    names = differing(wanted, folder)
+    for name in names:
         path = folder / name
-        if text := documents().get(name):
+        if text := wanted.get(name):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         else:
             path.unlink()
+    return names
 
 
-def differing(folder: Path = DOCS) -> list[str]:
+def differing(wanted: Mapping[str, str], folder: Path = DOCS) -> list[str]:
     """Name the documents in `folder` that are missing, out of date or too many."""
-    wanted = documents()
     there = {f"schemas/{path.name}" for path in (folder / "schemas").glob("*.json")}
     kept = {name: _read(folder / name) for name in there | wanted.keys()}
     return sorted(name for name, text in kept.items() if text != wanted.get(name))

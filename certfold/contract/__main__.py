@@ -13,9 +13,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m certfold.contract", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     only_check: bool = parser.parse_args().check
-    names = contract.differing()
-    if not only_check:
-        contract.write()
+    names = contract.differing(contract.documents()) if only_check else contract.write()
     for name in names:
         sys.stdout.write(f"docs/{name} {'differs from the code' if only_check else 'written'}\n")
     return DIFFERS if only_check and names else 0
