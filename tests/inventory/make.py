@@ -1,0 +1,188 @@
+"""Well-formed values for inventory tests; say only what your test is about."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from services.inventory.domain import CreateInstances
+from services.inventory.domain.things import (
+    Claimed,
+    Combined,
+    Instance,
+    Issued,
+    PendingApplication,
+    Purchase,
+    Reserved,
+    ValidationFailed,
+)
+from shared.contracts.application import ApplicationRequested, ApplicationWithdrawn
+from shared.contracts.base import Names, Objection
+from shared.contracts.ca_verification import (
+    ApplicationRejected,
+    CertificateIssued,
+    VerificationPending,
+    Waiting,
+)
+from shared.contracts.combination import CombinationRequested, InstancesCombined, RefundWaiver
+from shared.contracts.purchases import Price, PurchaseCompleted
+from shared.contracts.waiver import TEXT_SHA256
+from shared.decision import Moment
+from tests.shared.make import NOON
+
+MOMENT = Moment(NOON, cause=UUID(int=99), host=NOON, secret=bytes(32))
+ACCOUNT, STRANGER = "acme", "rival"
+A, B, C, MERGED = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
+COMBINATION, OTHER_COMBINATION = UUID(int=80), UUID(int=81)
+APPLICATION, OTHER_APPLICATION = UUID(int=90), UUID(int=91)
+CERTIFICATE, LOT = UUID(int=100), UUID(int=110)
+
+PENDING = PendingApplication()
+RESERVED = Reserved(COMBINATION)
+COMBINED = Combined(COMBINATION, into=MERGED)
+CLAIMED = Claimed(APPLICATION)
+UNDER_REVIEW = Claimed(APPLICATION, under_review=True)
+FAILED = ValidationFailed(APPLICATION)
+ISSUED = Issued(APPLICATION, CERTIFICATE, NOON, NOON + timedelta(days=199))
+WAIVED = Objection(code="refund_waiver_not_acknowledged", subject="it", message="agree")
+
+
+def purchase(**changes: object) -> PurchaseCompleted:
+    bought = {
+        "purchase_id": "order-7",
+        "account_id": ACCOUNT,
+        "brand": "digicert",
+        "certificate_type": "OV",
+        "names": Names(single=1),
+        "quantity": 2,
+        "term_years": 1,
+        "price": Price(amount=Decimal("298.00"), currency="CNY"),
+        "paid_at": NOON,
+        "source": "/shop",
+    }
+    return PurchaseCompleted.model_validate(bought | changes)
+
+
+def quota(created: int = 0, **changes: object) -> Purchase:
+    bought = purchase(**changes)
+    return Purchase(bought.key, bought, created)
+
+
+def creation(**changes: object) -> CreateInstances:
+    asked = CreateInstances(
+        lot_id=LOT,
+        purchase=purchase().key,
+        purchase_id="order-7",
+        account_id=ACCOUNT,
+        count=1,
+        term_years=1,
+    )
+    return asked.model_copy(update=changes)
+
+
+def instance(instance_id: UUID = A, **changes: object) -> Instance:
+    pending = Instance(
+        id=instance_id,
+        account_id=ACCOUNT,
+        name=f"cas-{instance_id.int}",
+        brand="digicert",
+        certificate_type="OV",
+        names=Names(single=1),
+        term_years=1,
+        created_at=NOON,
+        purchase_id="order-7",
+        paid_at=NOON,
+    )
+    return replace(pending, **changes)  # type: ignore[arg-type]
+
+
+def estate(*instances: Instance) -> dict[UUID, Instance]:
+    return {instance.id: instance for instance in instances}
+
+
+def request(*ids: UUID, **changes: object) -> CombinationRequested:
+    asked = CombinationRequested(
+        combination_id=COMBINATION, account_id=ACCOUNT, member_instance_ids=ids or (A, B)
+    )
+    return asked.model_copy(update=changes)
+
+
+def combined(*ids: UUID, **changes: object) -> InstancesCombined:
+    names = Names(single=len(ids or (A, B)))
+    fact = InstancesCombined(
+        combination_id=COMBINATION,
+        account_id=ACCOUNT,
+        instance_id=MERGED,
+        instance_name="cas-merge-4",
+        member_instance_ids=ids or (A, B),
+        brand="digicert",
+        certificate_type="OV",
+        names=names,
+        names_total=names.total,
+        refund_waiver=RefundWaiver(
+            acknowledged_by="ann", acknowledged_at=NOON, text_sha256=TEXT_SHA256
+        ),
+        combined_at=NOON,
+    )
+    return fact.model_copy(update=changes)
+
+
+def wish(application_id: UUID = APPLICATION, **changes: object) -> ApplicationRequested:
+    asked = ApplicationRequested(
+        application_id=application_id, account_id=ACCOUNT, instance_id=A, names=Names(single=1)
+    )
+    return asked.model_copy(update=changes)
+
+
+def withdrawn(application_id: UUID = APPLICATION) -> ApplicationWithdrawn:
+    return ApplicationWithdrawn(application_id=application_id, account_id=ACCOUNT, instance_id=A)
+
+
+def verification(*parties: str, application_id: UUID = APPLICATION) -> VerificationPending:
+    return VerificationPending(
+        application_id=application_id,
+        account_id=ACCOUNT,
+        instance_id=A,
+        waiting_on=tuple(
+            Waiting.model_validate(
+                {
+                    "item": f"item-{n}",
+                    "party": party,
+                    "reason": "a reason",
+                    "since": NOON,
+                    "next_action": "an action",
+                }
+            )
+            for n, party in enumerate(parties)
+        ),
+        expected_by=NOON + timedelta(days=7),
+    )
+
+
+def rejected(application_id: UUID = APPLICATION) -> ApplicationRejected:
+    return ApplicationRejected(
+        application_id=application_id,
+        account_id=ACCOUNT,
+        instance_id=A,
+        objections=(Objection(code="callback_refused", subject="callback", message="no"),),
+        support_contact="support@ca.example",
+    )
+
+
+def issued(application_id: UUID = APPLICATION) -> CertificateIssued:
+    return CertificateIssued(
+        application_id=application_id,
+        account_id=ACCOUNT,
+        certificate_id=CERTIFICATE,
+        instance_id=A,
+        brand="digicert",
+        certificate_type="OV",
+        names=("a.example",),
+        serial_number="f00",
+        not_before=ISSUED.not_before,
+        not_after=ISSUED.not_after,
+        sha256_fingerprint="ab",
+        certificate_pem="pem",
+        chain_pem="pem",
+        root_pem="pem",
+    )
