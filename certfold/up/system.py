@@ -127,7 +127,7 @@ async def _classpath(tell: Tell) -> tuple[Path, ...]:
 
 def _tell_replaced(tell: Tell, port: Mapping[str, int], wished: Mapping[str, int]) -> None:
     for name in (name for name in port if port[name] != wished[name]):
-        tell(name, f"on port {port[name]}; {wished[name]} is taken, or was")
+        tell("ports", f"{name} is on {port[name]}; {wished[name]} is taken, or was")
 
 
 def summarise(folder: Path, tell: Tell, endpoints: Mapping[str, Any]) -> None:

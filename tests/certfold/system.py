@@ -1,7 +1,4 @@
-"""`certfold up` as a person starts it, in a process of its own.
-
-Without services for as long as not all of them are written.
-"""
+"""`certfold up` as a person starts it, in a process of its own."""
 
 import json
 import os
@@ -17,23 +14,23 @@ from typing import Any
 import psutil
 
 from certfold.embedded import guardian
-from certfold.provision import SERVICES
 
 ROOT = Path(__file__).parents[2]
 CERTFOLD = str(Path(sys.executable).with_name("certfold"))
-PROGRAMS = (*(f"{name}/__main__.py" for name in SERVICES), "ca_verification/ca.py")
-WHOLE = all((ROOT / "services" / program).exists() for program in PROGRAMS)
+BARE = "--bare"  # without the services: a third of the time
 READY = "Ctrl-C stops everything"
 AS_USER = ("--map-current-user", "--keep-caps") if os.geteuid() else ()
 OFFLINE = ("unshare", "--net", *AS_USER, "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 
 
 class Up:
-    def __init__(self, folder: Path, *before: str, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *options: str, before: tuple[str, ...] = (), **environment: str
+    ) -> None:
         self.folder = folder
         self.said: list[str] = []
         self.process = subprocess.Popen(
-            [*before, CERTFOLD, "up", "--data", str(folder), *([] if WHOLE else ["--bare"])],
+            [*before, CERTFOLD, "up", "--data", str(folder), *options],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.PIPE,
@@ -83,8 +80,7 @@ class Up:
 
 
 @contextmanager
-def running(folder: Path, *before: str, **environment: str) -> Iterator[Up]:
-    up = Up(folder, *before, **environment)
+def running(up: Up) -> Iterator[Up]:
     try:
         yield up.wait_for(READY)
     finally:

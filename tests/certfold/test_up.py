@@ -7,6 +7,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -21,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from certfold.embedded import jars
 from certfold.provision import SERVICES
 from shared.contracts.purchases import PurchaseEvent
-from tests.certfold.system import CERTFOLD, OFFLINE, READY, WHOLE, Up, running
+from tests.certfold.system import BARE, CERTFOLD, OFFLINE, READY, Up, running
 
 TOPIC = PurchaseEvent.topic
 
@@ -100,7 +101,7 @@ def gone(processes: list[psutil.Process], within: float) -> bool:
 async def test_stop_leaves_nothing_running_and_start_finds_everything(
     folder: Path, kept: list[Up]
 ) -> None:
-    with running(folder) as up:
+    with running(Up(folder)) as up:
         await publish(up, b"kept")
         await execute(up, "CREATE TABLE kept AS SELECT 42 AS answer")
         update = dns.update.UpdateMessage("shop.example")
@@ -131,6 +132,17 @@ def test_endpoints_are_told_to_programs_and_people(up: Up) -> None:
         assert stat.S_IMODE((up.folder / secret).stat().st_mode) == 0o600
 
 
+async def test_every_service_answers_and_names_its_ports(up: Up) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for url in up.endpoints["health"].values():
+            clock = await client.get(f"{url}/clock")
+            assert set(clock.json()) >= {"now", "next_due", "settled"}
+        assert (await client.get(f"{up.endpoints['api']}/openapi.json")).is_success
+        headers = {"Authorization": f"Bearer {up.endpoints['tokens']['applicant']}"}
+        quota = await client.get(f"{up.endpoints['api']}/quota", headers=headers)
+        assert (quota.status_code, quota.json()["items"]) == (200, [])
+
+
 async def test_roles_of_the_services_cannot_read_each_other(up: Up) -> None:
     readable = "SELECT has_schema_privilege('{}', '{}', 'USAGE')"
     for role in SERVICES:
@@ -155,9 +167,11 @@ def test_topics_and_roles_are_as_they_are_to_be(up: Up) -> None:
     assert "inventory" in certfold(up.folder, "migrate").stdout
 
 
-def test_clock_is_shown_and_refusals_have_their_exit_codes(up: Up, tmp_path: Path) -> None:
-    shown = certfold(up.folder, "sandbox", "clock", "--json")
-    assert (shown.returncode, set(json.loads(shown.stdout))) == (0, {"now"})
+def test_clock_is_moved_and_refusals_have_their_exit_codes(up: Up, tmp_path: Path) -> None:
+    shown = certfold(up.folder, "sandbox", "clock", "+90m", "--json")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    ahead = datetime.fromisoformat(json.loads(shown.stdout)["now"]) - datetime.now(UTC)
+    assert timedelta(minutes=89) < ahead <= timedelta(minutes=90)
     back = certfold(up.folder, "sandbox", "clock", "--to", "2001-01-01T00:00Z")
     assert (back.returncode, "only goes forward" in back.stderr) == (1, True)
     assert certfold(up.folder, "sandbox", "clock", "soon").returncode == 2
@@ -179,7 +193,7 @@ async def test_killed_kafka_is_started_again_and_has_lost_nothing(up: Up) -> Non
 
 async def test_killed_programs_are_started_again(up: Up) -> None:
     await execute(up, "CREATE TABLE IF NOT EXISTS survives AS SELECT 1 AS answer")
-    for name in ("postgres", "dns", *(SERVICES if WHOLE else ())):
+    for name in ("postgres", "dns", "inventory"):
         psutil.Process(up.pid(name)).kill()
         up.wait_for(f"{name}  ready")
     assert await execute(up, "SELECT answer FROM survives") == 1
@@ -198,8 +212,8 @@ def test_two_live_side_by_side_with_what_is_chosen_and_without_what_is_taken(
         free.bind(("127.0.0.1", 0))
         port, chosen = taken.getsockname()[1], free.getsockname()[1]
         free.close()
-        wish = {"CERTFOLD_PORT_KAFKA": str(port), "CERTFOLD_PORT_CONSOLE": str(chosen)}
-        with running(tmp_path, **wish) as other:
+        other = Up(tmp_path, BARE, CERTFOLD_PORT_KAFKA=str(port), CERTFOLD_PORT_CONSOLE=str(chosen))
+        with running(other):
             assert f"{port} is taken" in "".join(other.said)
             assert other.endpoints["console"] == f"http://127.0.0.1:{chosen}"
             mine, theirs = up.endpoints.values(), other.endpoints.values()
@@ -216,11 +230,11 @@ def test_killed_parent_leaves_no_process_and_the_next_start_is_clean(
     up: Up, folder: Path, kept: list[Up]
 ) -> None:
     processes = up.all()
-    assert len(processes) > 10
+    assert len(processes) > 15
 
     up.process.kill()
     up.process.wait()
-    kept.append(Up(folder).wait_for(READY))  # waits for the guardian, which holds the lock
+    kept.append(Up(folder, BARE).wait_for(READY))  # waits for the guardian, which holds the lock
     assert gone(processes, within=0)
 
 
@@ -235,7 +249,7 @@ def test_killed_parent_and_guardian_are_cleared_up_after_by_the_next_start(
     up.process.wait()
     assert not gone(processes, within=1)
 
-    kept.append(Up(folder).wait_for(READY))
+    kept.append(Up(folder, BARE).wait_for(READY))
     assert gone(processes, within=0)
     assert any("of an earlier run" in line for line in kept[-1].said)
 
@@ -245,15 +259,23 @@ def test_killed_make_takes_the_system_with_it_and_it_starts_without_network(
 ) -> None:
     up.stop()
     shell = ("sh", "-c", '"$@"; true', "sh")  # stays above us, as make does
-    again = Up(folder, *OFFLINE, *shell, MAKELEVEL="1").wait_for(READY)
+    again = Up(folder, BARE, before=(*OFFLINE, *shell), MAKELEVEL="1").wait_for(READY)
     processes = again.all()
     again.process.kill()
     assert gone(processes, within=10)
     again.close()
 
 
+def test_stop_on_the_way_up_leaves_nothing(tmp_path: Path) -> None:
+    early = Up(tmp_path).wait_for("console  starting")
+    processes = early.all()
+    assert early.stop() < 10
+    assert early.process.returncode == 0
+    assert gone(processes, within=0.5)
+
+
 def test_missing_archives_without_network_are_explained(tmp_path: Path) -> None:
-    said = Up(tmp_path / "data", *OFFLINE, M2_REPO=str(tmp_path / "m2")).refusal()
+    said = Up(tmp_path / "data", before=OFFLINE, M2_REPO=str(tmp_path / "m2")).refusal()
     assert jars.REPOSITORY in said
     assert not (tmp_path / "data" / "children.json").exists()
 
