@@ -11,11 +11,12 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import docker  # type: ignore[import-untyped]
 from docker.errors import DockerException  # type: ignore[import-untyped]
 from requests import RequestException
@@ -85,24 +86,33 @@ def contained() -> Iterator[Servers]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         wished = dict.fromkeys(("postgres", "kafka"), ports.ANY)
         port = stack.enter_context(ports.reserved(Path(folder, "ports.json"), wished))
-        stack.enter_context(_postgres_container(port["postgres"]))
+        dsn = stack.enter_context(_postgres_container(port["postgres"]))
         stack.enter_context(_kafka_container(port["kafka"]))
-        yield Servers(
-            f"postgresql://postgres:{PASSWORD}@{ports.HOST}:{port['postgres']}/postgres",
-            f"{ports.HOST}:{port['kafka']}",
-        )
+        yield Servers(dsn, f"{ports.HOST}:{port['kafka']}")
 
 
-def _postgres_container(port: int) -> DockerContainer:
-    # The image starts a first server, without TCP, for its own set-up: hence the second time.
-    ready = LogMessageWaitStrategy("(?s)ready to accept connections.*ready to accept connections")
-    return (
+@contextmanager
+def _postgres_container(port: int) -> Iterator[str]:
+    dsn = f"postgresql://postgres:{PASSWORD}@{ports.HOST}:{port}/postgres"
+    container = (
         DockerContainer(POSTGRES_IMAGE)
         .with_bind_ports(5432, port)
         .with_env("POSTGRES_PASSWORD", PASSWORD)
         .with_command(["-c", "max_connections=200"])
-        .waiting_for(ready.with_startup_timeout(PATIENCE_SECONDS))
     )
+    with container, ThreadPoolExecutor(1) as thread:
+        # Its log says "ready" of a first server too, which the image starts for its own set-up.
+        thread.submit(lambda: asyncio.run(_answers(dsn))).result()
+        yield dsn
+
+
+async def _answers(dsn: str) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection = await asyncpg.connect(dsn)
+                return await connection.close()
+            await asyncio.sleep(0.1)
 
 
 def _kafka_container(port: int) -> DockerContainer:

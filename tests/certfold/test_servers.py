@@ -1,5 +1,8 @@
 """The servers that all tests share."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -7,9 +10,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from tests import servers
 from tests.servers import Servers
 
+CONTAINED = servers.docker_has(servers.POSTGRES_IMAGE, servers.KAFKA_IMAGE)
 
-async def test_servers_of_the_embedded_stack_answer_and_go_away() -> None:
-    with servers.embedded() as found:
+
+@pytest.mark.parametrize("start", [servers.embedded, *([servers.contained] if CONTAINED else [])])
+async def test_servers_answer_and_go_away(
+    start: Callable[[], AbstractContextManager[Servers]],
+) -> None:
+    with start() as found:
         connection = await asyncpg.connect(found.postgres_dsn)
         assert await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = user")
         await connection.close()
