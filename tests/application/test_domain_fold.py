@@ -1,6 +1,6 @@
 """Applications obey the road's law: cut a batch anywhere, and the same is left to be done."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.application.handlers import road
@@ -34,6 +34,7 @@ MESSAGES = st.lists(
 FAR = [make.wish(), make.CLAIM, make.KEY_MADE, make.PENDING, make.ISSUED]
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(FAR)), MESSAGES, st.data())
 def test_cutting_a_batch_changes_nothing(far, messages, data) -> None:
     batch = [heard(message, n) for n, message in enumerate([*FAR[:far], *messages])]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.inventory.domain import claim, fail, issue, release, review
@@ -192,6 +192,7 @@ STORIES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STORIES)
 def test_only_its_holder_ever_moves_an_instance(story) -> None:
     instance = make.instance()

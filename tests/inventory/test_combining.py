@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.inventory.api import preview, view
@@ -279,6 +279,7 @@ def estates(draw: st.DrawFn) -> dict[UUID, Instance]:
     return make.estate(*(make.instance(one, **draw(FAULTS)) for one in ids))
 
 
+@settings(deadline=None)
 @given(estates(), ASKED)
 def test_all_members_are_held_or_none(estate, asked) -> None:
     decision = reserve(estate, make.request(member_instance_ids=tuple(asked)), MOMENT)
@@ -289,6 +290,7 @@ def test_all_members_are_held_or_none(estate, asked) -> None:
     assert is_held or fact.objections
 
 
+@settings(deadline=None)
 @given(estates(), ASKED)
 def test_preview_says_what_reserving_would(estate, asked) -> None:
     found = {one: estate[one] for one in dict.fromkeys(asked) if one in estate}
@@ -314,6 +316,7 @@ RESULTS = [UUID(int=180 + n) for n in range(4)]  # of each of four combinations
 MEMBERS = st.lists(st.sampled_from([A, B, C, *RESULTS]), min_size=2, max_size=3, unique=True)
 
 
+@settings(deadline=None)
 @given(
     st.lists(NAMES, min_size=3, max_size=3),
     st.lists(MEMBERS, min_size=4, max_size=4),

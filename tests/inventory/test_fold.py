@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.inventory.domain.things import Instance
@@ -38,6 +38,7 @@ MESSAGES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(MESSAGES, st.data())
 def test_cutting_a_batch_changes_nothing(messages, data) -> None:
     batch = [heard(message, n) for n, message in enumerate(messages)]
