@@ -1,0 +1,17 @@
+"""One signature, without specimen and lint: what floor and baseline sign with."""
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from services.ca_verification.ca.authority import Authority, Signed
+from services.ca_verification.ca.plan import Plan
+
+
+def sign(authority: Authority, plan: Plan) -> Signed:
+    """Verify the request of the plan, and sign a certificate by it, once."""
+    certificate = authority._sign(plan, authority._key)
+    return Signed(
+        certificate.public_bytes(Encoding.PEM).decode(),
+        authority.issuing.public_bytes(Encoding.PEM).decode(),
+        certificate.fingerprint(hashes.SHA256()).hex(),
+    )
