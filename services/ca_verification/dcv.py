@@ -1,15 +1,25 @@
-"""Domain control validation by a change of DNS (BR 3.2.2.4.7)."""
+"""Domain control validation by a change of DNS (BR 3.2.2.4.7).
 
+Whoever can publish a random value under a domain controls it, with all names under it.
+"""
+
+import secrets
 from dataclasses import dataclass
 from typing import Literal
 
 import dns.exception
+import dns.message
+import dns.name
+import dns.rcode
+import dns.resolver
 from dns.asyncresolver import Resolver
-from dns.resolver import NXDOMAIN, NoAnswer, NoNameservers
+from dns.rdatatype import TXT
 
 from shared.dnsnames import authorization_domain
 
 LABEL = "_certfold-challenge"
+TOKEN_OCTETS = 16  # 128 bits, where 112 are the least (BR 1.6.1, "Random Value")
+MOST_ALIASES = 8  # CNAMEs that are followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,33 +29,73 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """It is not, for this reason, which people can act on."""
+    """It is not, for this reason: for people to act on, and the same while nothing changes."""
 
     reason: str
 
 
+def new_token() -> str:
+    """Draw a random value: 128 bits from a CSPRNG, hex."""
+    return secrets.token_hex(TOKEN_OCTETS)
+
+
 def dns_challenge(name: str, token: str) -> tuple[str, Literal["TXT"], str]:
-    """Return what to publish: the record's name, its type and its value."""
+    """Return the record that proves control of `name`: its name, its type and its value.
+
+    A wildcard's is published under its parent. Names are without a final dot.
+    """
     return f"{LABEL}.{authorization_domain(name)}", "TXT", f"certfold-validation={token}"
 
 
 async def check(
     resolver: Resolver, record_name: str, record_value: str, lifetime: float
 ) -> Found | NotFound:
-    """Look for the value; every answer of the DNS is an outcome, none an exception."""
+    """Look for the value among the TXT records of a name, for at most `lifetime` seconds.
+
+    Other records beside it do not matter, nor into how many strings it is cut (RFC 7208 §3.3).
+    Every outcome of the DNS is an answer, none an exception; a failure is no permission.
+    """
     try:
-        answer = await resolver.resolve(record_name, "TXT", lifetime=lifetime)
-    except NXDOMAIN:
-        return NotFound(f"{record_name} does not exist")
-    except NoAnswer:
-        return NotFound(f"{record_name} has no TXT record")
-    except NoNameservers:
-        return NotFound(f"the name servers of {record_name} fail (SERVFAIL)")
-    except dns.exception.Timeout:
-        return NotFound(f"no answer about {record_name} within {lifetime:.0f} s")
+        # An absolute name, or the system's search list would be tried, too.
+        asked = dns.name.from_text(record_name)
+        answer = await resolver.resolve(asked, TXT, lifetime=lifetime)
     except dns.exception.DNSException as error:
-        return NotFound(f"{record_name}: {error}")
-    values = [b"".join(record.strings).decode(errors="replace") for record in answer]
-    if record_value in values:
+        return NotFound(_reason(record_name, error))
+    if len(answer.chaining_result.cnames) > MOST_ALIASES:
+        return NotFound(_too_long(record_name))
+    values = [b"".join(record.strings) for record in answer]
+    if record_value.encode() in values:
         return Found()
     return NotFound(f"{record_name} has other values ({len(values)})")
+
+
+def _reason(record_name: str, error: dns.exception.DNSException) -> str:
+    match error:
+        case dns.resolver.NXDOMAIN():
+            return f"{record_name} does not exist (NXDOMAIN)"
+        case dns.resolver.NoAnswer():
+            return f"{record_name} has no TXT record"
+        case dns.resolver.NoNameservers() if _is_chain_too_long(error):
+            return _too_long(record_name)
+        case dns.resolver.NoNameservers():
+            return f"the name servers of {record_name} fail ({_failures(error)})"
+        case dns.exception.Timeout():
+            return f"no name server has answered about {record_name} in time"
+        case _:  # what the DNS itself forbids, such as a name of more than 255 octets
+            return f"{record_name} cannot be looked for: {error}"
+
+
+def _too_long(record_name: str) -> str:
+    return f"{record_name} leads through more than {MOST_ALIASES} aliases (CNAME)"
+
+
+def _failures(error: dns.resolver.NoNameservers) -> str:
+    """Tell what the servers answered, if they did; DNSSEC that is broken shows as SERVFAIL."""
+    replies = [response for *_, response in error.kwargs["errors"] if response]
+    codes = {dns.rcode.to_text(reply.rcode()) for reply in replies if reply.rcode()}
+    return ", ".join(sorted(codes)) or "no usable reply"
+
+
+def _is_chain_too_long(error: dns.resolver.NoNameservers) -> bool:
+    faults = [fault for _, _, _, fault, _ in error.kwargs["errors"]]
+    return any(isinstance(fault, dns.message.ChainTooLong) for fault in faults)
