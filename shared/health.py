@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from faststream.asgi import AsgiResponse, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
@@ -58,6 +59,7 @@ class Health:
     ) -> None:
         self._traffic, self._relay, self._runner = traffic, relay, runner
         self._listening, self._pulse, self._kafka_servers = listening, pulse, kafka_servers
+        self._witness: AIOKafkaConsumer | None = None
         self.starting: str | None = "starting"
 
     async def waits_for(self) -> dict[str, str]:
@@ -75,10 +77,19 @@ class Health:
         }
         return {name: reason for name, reason in found.items() if reason}
 
-    @property
-    def is_settled(self) -> bool:
-        """Say whether nothing is on its way through this service, as far as it knows."""
-        return self._runner.is_settled and self._relay.is_idle and not self._listening.busy
+    async def is_settled(self) -> bool:
+        """Say whether nothing is on its way through this service, or to it."""
+        if not (self._runner.is_settled and self._relay.is_idle):
+            return False
+        if self._witness is None:
+            self._witness = AIOKafkaConsumer(bootstrap_servers=self._kafka_servers)
+            await self._witness.start()
+        return await self._listening.has_handled_all(self._witness)
+
+    async def close(self) -> None:
+        """Let go of what only the sandbox's clock needs."""
+        if self._witness is not None:
+            await self._witness.stop()
 
     def routes(self, clock: Clock, *, show_clock: bool) -> list[tuple[str, ASGIApp]]:
         """Return what the health port answers; the clock only where it can be moved."""
@@ -104,7 +115,7 @@ class Health:
             told = {
                 "now": clock().isoformat(),
                 "next_due": due.isoformat() if due else None,
-                "settled": self.is_settled,
+                "settled": await self.is_settled(),
             }
             return respond(told, {})
 

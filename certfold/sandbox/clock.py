@@ -19,7 +19,7 @@ from certfold.embedded import keep
 PATIENCE_SECONDS = 60.0
 TICK_SECONDS = 0.04
 # What one service says is on its way to another when both are idle: look again before going on.
-QUIET_LOOKS = 4
+QUIET_LOOKS = 2
 UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 STEP = re.compile(r"(\d{1,6})([dhms])")
 
