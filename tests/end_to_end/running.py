@@ -75,6 +75,7 @@ def _lives(pid: int) -> bool:
 def running(folder: Path, **environment: str) -> Iterator[System]:
     """Bring everything up on `folder`, and stop it at the end."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "endpoints.json").unlink(missing_ok=True)  # of an earlier run
     with (folder / "said.log").open("wb") as said:
         process = subprocess.Popen(
             [CERTFOLD, "up", "--data", str(folder)],
