@@ -107,6 +107,7 @@ class Wish:
     wait_seconds: int
     body_sha256: bytes
     traceparent: str | None
+    actor: str | None = None
 
     def command_id(self, account: str) -> UUID | None:
         """Return one id for each (account, method, path, key); None without a key."""
@@ -129,6 +130,7 @@ async def wish(
         wait_seconds=min(int(found.group(1)), LONGEST_WAIT_SECONDS) if found else 0,
         body_sha256=hashlib.sha256(await request.body()).digest(),
         traceparent=request.headers.get("traceparent"),
+        actor=unquote(request.headers.get("certfold-person", "")) or None,
     )
 
 
@@ -159,6 +161,7 @@ async def carry(parts: Parts, account: str, wish: Wish, make: Callable[[UUID], C
         digest=wish.body_sha256,
         reference=reference,
         traceparent=wish.traceparent,
+        actor=wish.actor,
     )
     if facts or wish.key is None:
         return Carried(facts, reference, is_repeat=False)

@@ -63,6 +63,7 @@ def test_binary_mode_has_its_attributes_in_the_headers() -> None:
         correlation_id="story",
         traceparent="00-trace",
         record=record,
+        actor="/shop",
     )
 
 
@@ -79,6 +80,7 @@ def test_structured_mode_has_all_of_it_in_the_value(content_type) -> None:
         correlation_id="story",
         traceparent="00-trace",
         record=record,
+        actor="/shop",
     )
 
 
