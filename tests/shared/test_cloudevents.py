@@ -165,7 +165,7 @@ def test_our_own_ids_are_taken_as_they_are() -> None:
 
 
 def test_fact_is_dressed_so_that_it_is_understood_again() -> None:
-    cause = Heard(UUID(int=5), COUNTED, "story", "00-trace")
+    cause = Heard(UUID(int=5), COUNTED, "story", "00-trace", actor="ann")
 
     dressed = headers(COUNTED, UUID(int=9), "tally", "2026-11-22T12:00:00+00:00", cause)
 
@@ -179,11 +179,14 @@ def test_fact_is_dressed_so_that_it_is_understood_again() -> None:
         "ce_dataschema": b"urn:certfold:events:Counted:1",
         "ce_correlationid": b"story",
         "ce_causationid": str(UUID(int=5)).encode(),
+        "ce_actor": b"ann",
         "content-type": b"application/json",
         "traceparent": b"00-trace",
     }
     record = Record(DATA, dressed)
-    assert read(record) == Heard(UUID(int=9), COUNTED, "story", "00-trace", record)
+    assert read(record) == Heard(
+        UUID(int=9), COUNTED, "story", "00-trace", record, actor="/certfold/tally"
+    )
 
 
 def test_place_in_the_story_is_text_that_sorts_as_the_number_does() -> None:
