@@ -26,7 +26,7 @@ from services.console.domain import (
 from services.console.people import People, enrolling
 from services.console.proxy import LIMITS, TIMEOUT, Door
 from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, allow, carry, make_api
-from shared.contracts.base import ForeignId, Text
+from shared.contracts.base import ForeignId
 from shared.ids import new_id
 from shared.problems import invalid, not_found
 from shared.service import Parts
@@ -48,8 +48,9 @@ class Me(BaseModel):
 class TokenBody(BaseModel):
     """Who is to have a token: an applicant of an account, or somebody of the CA's."""
 
+    # Of `str` itself: after a validator of its own, the length would be that before stripping.
     name: Annotated[
-        Text,
+        str,
         StringConstraints(
             strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"
         ),

@@ -1,18 +1,20 @@
 """What an operator may choose about the console."""
 
+import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
-    Json,
     StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
+from pydantic_settings import NoDecode
 
 from services.console.domain import Role, objections
 from shared import service
@@ -61,6 +63,10 @@ def read_people(path: Path) -> tuple[Listed, ...]:
     return people
 
 
+def _from_json(given: object) -> object:
+    return json.loads(given) if isinstance(given, str) else given
+
+
 class Settings(service.Settings):
     """Read from `CERTFOLD_CONSOLE_…`, or `CERTFOLD_…` for all services."""
 
@@ -73,7 +79,7 @@ class Settings(service.Settings):
     people_file: Annotated[Path | None, AfterValidator(_readable)] = Field(
         None, description="JSON list of logins that exist from the start; none: only the known ones"
     )
-    health_urls: Json[dict[str, Page]] = Field(
+    health_urls: Annotated[dict[str, Page], NoDecode, BeforeValidator(_from_json)] = Field(
         default_factory=dict,
         description="JSON object: name of a service → where its /readyz is, for the page",
     )
