@@ -1,0 +1,509 @@
+"""Work in the world and timers, on a real PostgreSQL and a clock that is moved."""
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import ClassVar
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from shared import runner as runner_module
+from shared.clock import MovableClock
+from shared.cloudevents import Heard
+from shared.contracts.base import Command, Errand, Event
+from shared.decision import Decision, Moment
+from shared.errands import Patience, does, does_together
+from shared.postgres import Connection, Postgres, Transaction
+from shared.road import Road, when
+from shared.runner import Runner, travel
+from shared.traffic import Traffic
+from tests.shared import tally
+from tests.shared.make import NOON, A
+from tests.shared.tally import Tallied, Tally
+
+A_WHILE = timedelta(minutes=1)
+
+
+class TallyErrand(Errand):
+    about: ClassVar[str] = "tally_id"
+
+    tally_id: UUID
+
+
+class Fetch(TallyErrand):
+    """Something that is done by itself."""
+
+
+class Press(TallyErrand):
+    """Something that is done together with its like."""
+
+
+class Ring(TallyErrand):
+    """A timer."""
+
+
+class Unheard(TallyErrand):
+    """What nobody does."""
+
+
+class Fetched(Command):
+    tally_id: UUID
+
+
+class Begin(Command):
+    tally_id: UUID
+    fetch: bool = False
+    press: bool = False
+    ring: datetime | None = None
+    unheard: bool = False
+
+
+class End(Command):
+    tally_id: UUID
+
+
+def begin(_: Tally | None, asked: Begin, __: Moment) -> Decision:
+    it = asked.tally_id
+    errands: list[Errand] = [Fetch(tally_id=it)] if asked.fetch else []
+    errands += [Press(tally_id=it)] if asked.press else []
+    errands += [Ring(tally_id=it, due=asked.ring)] if asked.ring else []
+    errands += [Unheard(tally_id=it)] if asked.unheard else []
+    return Decision((Tally(it),), errands=tuple(errands))
+
+
+def note(it: Tally | None, fetched: Fetched, _: Moment) -> Decision:
+    assert it is not None
+    after = replace(it, total=it.total + 1)
+    return Decision((after,), (Tallied(tally_id=it.id, total=after.total, words="fetched"),))
+
+
+def ring(it: Tally | None, rung: Ring, moment: Moment) -> Decision:
+    said = Tallied(tally_id=rung.tally_id, total=0, words=f"rung at {moment.now:%H:%M:%S}")
+    return Decision(facts=(said,))
+
+
+def end(_: Tally | None, asked: End, __: Moment) -> Decision:
+    return Decision(closed=(asked.tally_id,))
+
+
+@dataclass
+class World:
+    """Where things are fetched from. It notes when, and refuses to do one twice at once."""
+
+    clock: MovableClock
+    fetching: set[UUID]
+    times: list[datetime] = field(default_factory=list)
+    pressed: list[int] = field(default_factory=list)
+    broken: set[UUID] = field(default_factory=set)
+    hangs: bool = False
+    hanging: asyncio.Event = field(default_factory=asyncio.Event)
+    dropped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def fetch(self, errand: Fetch) -> Fetched:
+        assert errand.tally_id not in self.fetching
+        self.fetching.add(errand.tally_id)
+        self.times.append(self.clock())
+        try:
+            await self._hang_or_break(errand.tally_id)
+        finally:
+            self.fetching.remove(errand.tally_id)
+        return Fetched(tally_id=errand.tally_id)
+
+    async def _hang_or_break(self, its_id: UUID) -> None:
+        if its_id in self.broken:
+            raise OSError("nobody\0 is there")
+        if self.hangs:
+            self.hanging.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.dropped.set()
+
+    async def press(self, errands: Sequence[Press]) -> Sequence[Fetched]:
+        self.pressed.append(len(errands))
+        if self.broken & {errand.tally_id for errand in errands}:
+            raise OSError("it is stuck")
+        return [Fetched(tally_id=errand.tally_id) for errand in errands]
+
+
+def make_road() -> Road:
+    def it(message: Begin | Fetched | Ring | End) -> UUID:
+        return message.tally_id
+
+    return Road(
+        when(Begin, tally.tallies, about=it, then=begin),
+        does(Fetch, World.fetch, at_once=50),
+        does_together(Press, World.press, at_once=50, chunk=5, patience=Patience(attempts=2)),
+        when(Fetched, tally.tallies, about=it, then=note),
+        when(Ring, tally.tallies, about=it, then=ring),
+        when(End, tally.tallies, about=it, then=end),
+        shelves=(tally.tallies,),
+    )
+
+
+class StillClock(MovableClock):
+    """Stands still between moves, until it is told to run."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: NOON + self.running())
+        self.running: Callable[[], timedelta] = timedelta
+
+    def run(self) -> None:
+        start = time.monotonic()
+        self.running = lambda: timedelta(seconds=time.monotonic() - start)
+        self.move_to(self())
+
+
+@dataclass
+class Service:
+    """One service: its runners come and go."""
+
+    dsn: str
+    postgres: Postgres
+    stack: AsyncExitStack
+    clock: StillClock = field(default_factory=StillClock)
+    fetching: set[UUID] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.traffic = self.new_traffic(self.postgres)
+
+    def new_traffic(self, postgres: Postgres) -> Traffic:
+        return Traffic("tally", make_road(), postgres, wake=lambda: None, clock=self.clock)
+
+    def world(self, **more: bool) -> World:
+        return World(self.clock, self.fetching, **more)
+
+    async def runner(self, world: World | None = None, traffic: Traffic | None = None) -> Runner:
+        runner = Runner(traffic or self.traffic, world or self.world())
+        await runner.start()
+        self.stack.push_async_callback(runner.stop)
+        return runner
+
+    async def replica(self, world: World) -> Runner:
+        postgres = await self.stack.enter_async_context(Postgres(self.dsn))
+        return await self.runner(world, self.new_traffic(postgres))
+
+    async def begin(self, *ids: UUID, **wanted: object) -> None:
+        commands = [Begin.model_validate({"tally_id": one, **wanted}) for one in ids]
+        await asyncio.gather(*(self.traffic.ask(one, new_id()) for one in commands))
+
+    async def end(self, its_id: UUID) -> None:
+        await self.traffic.ask(End(tally_id=its_id), new_id())
+
+    async def rows(self, sql: str) -> list[asyncpg.Record]:
+        async with self.postgres.transaction() as tx:
+            return await tx.fetch(sql)
+
+    async def said(self) -> list[tuple[UUID, str]]:
+        facts = [
+            json.loads(row["value"])
+            for row in await self.rows("SELECT value FROM outbox ORDER BY id")
+        ]
+        return [(UUID(fact["tally_id"]), fact["words"]) for fact in facts]
+
+    async def until_said(self, count: int) -> None:
+        while len(await self.said()) < count:
+            await asyncio.sleep(0.02)
+
+    async def left(self) -> Counter[str]:
+        return Counter(row["kind"] for row in await self.rows("SELECT kind FROM errands"))
+
+
+ids = iter(range(1000, 10**9))
+
+
+def new_id() -> UUID:
+    return UUID(int=next(ids))
+
+
+@pytest.fixture
+async def service(dsn: str, postgres: Postgres) -> AsyncIterator[Service]:
+    async with AsyncExitStack() as stack:
+        yield Service(dsn, postgres, stack)
+
+
+async def test_errand_is_done_its_outcome_has_its_effect_and_nothing_is_left(service) -> None:
+    world = service.world()
+    runner = await service.runner(world)
+
+    await service.begin(A, fetch=True)
+    await runner.settled()
+
+    assert await service.said() == [(A, "fetched")]
+    assert len(world.times) == 1
+    assert await service.left() == {}
+
+
+async def test_runner_that_dies_before_it_records_leaves_one_effect(service) -> None:
+    world, traffic = service.world(), service.new_traffic(service.postgres)
+    performed = asyncio.Event()
+
+    async def never_home(_: Heard) -> tuple[Event, ...]:
+        performed.set()
+        await asyncio.Event().wait()
+        return ()
+
+    traffic.carry = never_home
+    doomed = await service.runner(world, traffic)
+    await service.begin(A, fetch=True)
+    doomed.wake()
+    await performed.wait()
+    assert await service.left() == {"Fetch": 1}
+    await doomed.stop()
+    await service.runner(world)
+    await service.until_said(1)
+
+    assert len(world.times) == 2
+    assert await service.said() == [(A, "fetched")]
+
+
+async def test_outcome_that_comes_twice_has_one_effect(service) -> None:
+    traffic = service.new_traffic(service.postgres)
+    carry = traffic.carry
+
+    async def twice(heard: Heard) -> tuple[Event, ...]:
+        first, _ = await asyncio.gather(carry(heard), carry(replace(heard)))
+        await carry(heard)
+        return first
+
+    traffic.carry = twice
+    runner = await service.runner(service.world(), traffic)
+    await service.begin(A, fetch=True)
+    runner.wake()
+    await service.until_said(1)
+    await runner.settled()
+
+    assert await service.said() == [(A, "fetched")]
+
+
+async def test_replicas_share_the_work_and_do_nothing_at_the_same_time(service) -> None:
+    worlds = [service.world(), service.world()]
+    runners = [await service.replica(world) for world in worlds]
+
+    await service.begin(*(new_id() for _ in range(600)), fetch=True)
+    for runner in runners:
+        runner.wake()
+    await service.until_said(600)
+
+    shares = [len(world.times) for world in worlds]
+    assert sum(shares) == 600
+    assert min(shares) > 60
+
+
+async def test_lease_outlives_any_clock_and_ends_when_its_holder_dies(service) -> None:
+    first, second = service.world(hangs=True), service.world()
+    holder = await service.replica(first)
+    other = await service.replica(second)
+    await other.settled()
+    await service.begin(A, fetch=True)
+    holder.wake()
+    await first.hanging.wait()
+    service.clock.move_to(NOON + timedelta(days=1))
+    await other.settled()
+    assert second.times == []
+
+    await holder.stop()
+    while not await service.said():
+        other.wake()
+        await asyncio.sleep(0.02)
+
+    assert len(second.times) == 1
+
+
+async def test_runner_that_loses_its_connection_drops_what_it_has_and_another_does_it(
+    service, caplog
+) -> None:
+    caplog.set_level(logging.CRITICAL, "shared.runner")
+    doomed, world = service.world(hangs=True), service.world()
+    first = await service.replica(doomed)
+    await service.begin(A, fetch=True)
+    first.wake()
+    await doomed.hanging.wait()
+    second = await service.replica(world)
+    await second.settled()
+    assert world.times == []
+
+    await service.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks "
+        "WHERE classid = 'errands'::regclass AND objid = (SELECT holder FROM errands "
+        "WHERE holder IS NOT NULL)"
+    )
+    while not await service.said():
+        second.wake()
+        await asyncio.sleep(0.02)
+    await asyncio.wait_for(doomed.dropped.wait(), 2)
+
+    assert len(world.times) == 1
+
+
+async def test_timer_does_not_wait_for_what_is_in_hand(service) -> None:
+    world = service.world(hangs=True)
+    await service.runner(world)
+    await service.begin(A, fetch=True, ring=NOON + A_WHILE)
+    await world.hanging.wait()
+
+    service.clock.move_to(NOON + A_WHILE - timedelta(milliseconds=200))
+    service.clock.run()
+    await service.until_said(1)
+
+    assert await service.said() == [(A, "rung at 12:01:00")]
+
+
+async def test_what_fails_is_tried_again_after_pauses_that_double(service, caplog) -> None:
+    caplog.set_level(logging.ERROR, "shared.runner")
+    world = service.world()
+    runner = await service.runner(world)
+    world.broken.add(A)
+    await service.begin(A, fetch=True)
+    await travel(service.clock, NOON + A_WHILE, runner)
+    failures = len(world.times)
+    world.broken.clear()
+    await travel(service.clock, NOON + 3 * A_WHILE, runner)
+
+    pauses = [(later - before).total_seconds() for before, later in pairwise(world.times)]
+    assert failures >= 5
+    assert all(2**n / 2 <= pause <= 2**n for n, pause in enumerate(pauses))
+    assert await service.said() == [(A, "fetched")]
+
+
+async def test_what_never_works_is_parked_with_the_reason_and_harms_nothing_else(
+    service, caplog
+) -> None:
+    caplog.set_level(logging.ERROR, "shared.runner")
+    world, other = service.world(), new_id()
+    world.broken.add(A)
+    runner = await service.runner(world)
+    await service.begin(A, other, fetch=True)
+    await travel(service.clock, NOON + timedelta(hours=2), runner)
+
+    [row] = await service.rows("SELECT about, attempts, reason, holder, parked_at FROM errands")
+    assert (row["about"], row["attempts"], row["holder"]) == (A, 10, None)
+    assert row["reason"] == "OSError: nobody\ufffd is there"
+    assert row["parked_at"] is not None
+    assert await service.said() == [(other, "fetched")]
+
+
+async def test_what_fails_together_is_tried_one_by_one(service, caplog) -> None:
+    caplog.set_level(logging.ERROR, "shared.runner")
+    world, others = service.world(), [new_id() for _ in range(4)]
+    world.broken.add(A)
+    runner = await service.runner(world)
+    await service.begin(A, *others, press=True)
+    await runner.settled()
+
+    assert world.pressed == [5, 1, 1, 1, 1, 1]
+    assert {its_id for its_id, _ in await service.said()} == set(others)
+    assert await service.left() == {"Press": 1}
+
+
+async def test_outcome_of_what_was_closed_meanwhile_is_nothing(service) -> None:
+    traffic = service.new_traffic(service.postgres)
+    carry = traffic.carry
+
+    async def too_late(heard: Heard) -> tuple[Event, ...]:
+        await service.end(A)
+        return await carry(heard)
+
+    traffic.carry = too_late
+    world = service.world()
+    runner = await service.runner(world, traffic)
+    await service.begin(A, fetch=True)
+    runner.wake()
+    await runner.settled()
+
+    assert len(world.times) == 1
+    assert await service.said() == []
+    assert await service.left() == {}
+
+
+async def test_what_was_closed_before_its_time_is_never_done(service) -> None:
+    runner = await service.runner()
+    await service.begin(A, ring=NOON + A_WHILE)
+
+    await service.end(A)
+    await travel(service.clock, NOON + 2 * A_WHILE, runner)
+
+    assert await service.said() == []
+
+
+async def test_timers_fire_at_their_time_and_not_before(service) -> None:
+    runner = await service.runner()
+    early, late = new_id(), new_id()
+    await service.begin(late, ring=NOON + 3 * A_WHILE)
+    await service.begin(early, ring=NOON + A_WHILE)
+
+    await travel(service.clock, NOON + 2 * A_WHILE, runner)
+    assert await service.said() == [(early, "rung at 12:01:00")]
+    await travel(service.clock, NOON + 4 * A_WHILE, runner)
+
+    assert await service.said() == [(early, "rung at 12:01:00"), (late, "rung at 12:03:00")]
+    assert await service.left() == {}
+
+
+async def test_clock_that_jumps_past_many_timers_fires_them_in_order(service) -> None:
+    runner = await service.runner()
+    its_ids = [new_id() for _ in range(20)]
+    for n, one in reversed(list(enumerate(its_ids))):
+        await service.begin(one, ring=NOON + (n + 1) * A_WHILE)
+
+    service.clock.move_to(NOON + timedelta(days=1))
+    await runner.settled()
+
+    assert [its_id for its_id, _ in await service.said()] == its_ids
+
+
+async def test_decision_that_plans_what_nobody_does_is_refused(service) -> None:
+    with pytest.raises(TypeError, match=r"nobody does \['Unheard'\]"):
+        await service.begin(A, unheard=True)
+
+    assert await service.left() == {}
+
+
+@pytest.fixture
+def statements(monkeypatch) -> list[str]:
+    """Overhear every transaction, and every statement of transactions and runners."""
+    seen: list[str] = []
+    transaction, connect = Postgres.transaction, asyncpg.connect
+
+    def listen(query) -> None:
+        seen.append(query.query)
+
+    @asynccontextmanager
+    async def overheard(self) -> AsyncIterator[Transaction]:
+        async with transaction(self) as tx:
+            tx.add_query_logger(listen)
+            yield tx
+            tx.remove_query_logger(listen)
+
+    async def overheard_connect(dsn) -> Connection:
+        connection = await connect(dsn)
+        connection.add_query_logger(listen)
+        return connection
+
+    monkeypatch.setattr(Postgres, "transaction", overheard)
+    monkeypatch.setattr(runner_module.asyncpg, "connect", overheard_connect)
+    return seen
+
+
+async def test_statements_do_not_grow_with_the_number_of_things(service, statements) -> None:
+    runner = await service.runner()
+    counts = []
+    for size in (10, 400):
+        await runner.settled()
+        statements.clear()
+        await service.begin(*(new_id() for _ in range(size)), fetch=True, ring=NOON)
+        await runner.settled()
+        counts.append(len(statements))
+
+    assert len(await service.said()) == 2 * 410
+    few, many = counts
+    assert many <= 8 * few  # forty times as much, eight rounds of fifty
