@@ -15,15 +15,16 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from shared import parking
 from shared.contracts.base import Command, Event, Objection
 from shared.ids import new_id
-from shared.problems import Problem, not_found, tell_problems
+from shared.problems import Problem, not_found, refused, tell_problems
 from shared.service import Parts
 
 T = TypeVar("T")
+OBJECTIONS = TypeAdapter(tuple[Objection, ...])
 
 PREFIX = "/api/v1"
 MOST_ITEMS, USUAL_ITEMS = 200, 50
@@ -149,8 +150,8 @@ class Carried:
 async def carry(parts: Parts, account: str, wish: Wish, make: Callable[[UUID], Command]) -> Carried:
     """Send a command down the road, once for each Idempotency-Key.
 
-    `make` is given the id for what the command makes. The same key with another body is a
-    problem: 422.
+    `make` is given the id for what the command makes. A refusal is a problem, 409, also when it
+    is asked for again; the same key with another body is one, too: 422.
     """
     now = parts.clock()
     reference = new_id(now)
@@ -158,16 +159,19 @@ async def carry(parts: Parts, account: str, wish: Wish, make: Callable[[UUID], C
     facts = await parts.traffic.ask(
         make(reference),
         command_id,
-        digest=wish.body_sha256,
+        digest=wish.body_sha256 if wish.key else None,
         reference=reference,
         traceparent=wish.traceparent,
         actor=wish.actor,
     )
+    for fact in facts:
+        if fact.is_refusal:
+            raise refused(getattr(fact, "objections", ()))
     if facts or wish.key is None:
         return Carried(facts, reference, is_repeat=False)
     async with parts.postgres.transaction() as tx:
         row = await tx.fetchrow(
-            "SELECT digest, reference FROM inbox WHERE message_id = $1", command_id
+            "SELECT digest, reference, objections FROM inbox WHERE message_id = $1", command_id
         )
     if row is None or row["reference"] == reference:
         return Carried(facts, reference, is_repeat=False)
@@ -178,6 +182,8 @@ async def carry(parts: Parts, account: str, wish: Wish, make: Callable[[UUID], C
             message="this key came before with another body",
         )
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, found.message, [found])
+    if row["objections"]:
+        raise refused(OBJECTIONS.validate_json(row["objections"]))
     return Carried((), row["reference"], is_repeat=True)
 
 

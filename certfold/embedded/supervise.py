@@ -19,7 +19,7 @@ from certfold.embedded.guardian import Child
 
 Tell = Callable[[str, str], None]
 
-PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 STEADY = 60.0  # seconds of life after which an end counts as the first one again
 TRIES = 3  # before the first success
 TICK = 0.05

@@ -91,7 +91,7 @@ def _request(csr_pem: str) -> x509.CertificateSigningRequest:
         raise _FaultyError("csr_malformed", said)
     try:
         return x509.load_pem_x509_csr(blocks[0][0].encode())
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise _FaultyError("csr_malformed", "is not a request by RFC 2986") from None
 
 
@@ -106,10 +106,12 @@ def _key(request: x509.CertificateSigningRequest) -> PublicKeyTypes:
 def _names(request: x509.CertificateSigningRequest) -> Iterator[str]:
     """Yield the alternative names, of any kind, and common names that look like a host's."""
     try:
-        extensions = request.extensions
+        # Both are parsed no sooner than here.
+        subject, extensions = request.subject, request.extensions
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        raise _FaultyError("csr_malformed", "has extensions that cannot be read") from None
-    for attribute in request.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME):
+        said = "has a subject or extensions that cannot be read"
+        raise _FaultyError("csr_malformed", said) from None
+    for attribute in subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME):
         if _HOST.fullmatch(str(attribute.value)):
             yield canonical(str(attribute.value))
     try:

@@ -28,8 +28,8 @@ from shared.api import (
 )
 from shared.contracts.application import Contact, Organisation
 from shared.contracts.base import Text
-from shared.contracts.ca_verification import DecisionRefused, NameProgress
-from shared.problems import Problem, not_found, refused
+from shared.contracts.ca_verification import NameProgress
+from shared.problems import Problem, not_found
 from shared.service import Parts
 
 OFFICERS = allow("officer", "reviewer", "auditor")
@@ -115,7 +115,7 @@ def _officers(app: FastAPI, parts: Parts) -> None:
         application, task = await find(task_id)
         if task.role != person.role:
             raise Problem(HTTPStatus.FORBIDDEN, f"this is a task for a {task.role}")
-        carried = await carry(
+        await carry(
             parts,
             person.name,
             wish,
@@ -129,9 +129,6 @@ def _officers(app: FastAPI, parts: Parts) -> None:
                 evidence=body.evidence,
             ),
         )
-        for fact in carried.facts:
-            if isinstance(fact, DecisionRefused):
-                raise refused(fact.objections)
         shown = view(*await find(task_id))
         headers = {"location": f"{PREFIX}/verification/tasks"}
         if wish.wait_seconds:

@@ -18,9 +18,9 @@ from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, allow, car
 from shared.contracts import waiver
 from shared.contracts.application import CertificateKind
 from shared.contracts.base import ForeignId, Names, Objection
-from shared.contracts.inventory import CreationRefused, InstanceStatus
+from shared.contracts.inventory import InstanceStatus
 from shared.contracts.purchases import CertificateType
-from shared.problems import not_found, refused
+from shared.problems import not_found
 from shared.service import Parts
 
 MOST_MEMBERS = 1000
@@ -140,9 +140,6 @@ def api(parts: Parts) -> FastAPI:
                 term_years=body.term_years,
             ),
         )
-        for fact in carried.facts:
-            if isinstance(fact, CreationRefused):
-                raise refused(fact.objections)
         return await _created(parts, carried.reference, body.purchase_id, wish.wait_seconds)
 
     @app.get(f"{PREFIX}/instances", tags=["inventory"])

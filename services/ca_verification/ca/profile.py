@@ -57,7 +57,7 @@ def _key(csr_pem: str) -> CertifiableKey:
     try:
         request = x509.load_pem_x509_csr(csr_pem.encode())
         key, is_proven = request.public_key(), request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise PlanRefusedError((f"its request cannot be read: {error}",)) from error
     reasons = [f"its key is weak: {why}" for why in publickeys.weaknesses(key)]
     if not is_proven:
