@@ -108,7 +108,7 @@ def _names(request: x509.CertificateSigningRequest) -> Iterator[str]:
     try:
         # Both are parsed no sooner than here.
         subject, extensions = request.subject, request.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         said = "has a subject or extensions that cannot be read"
         raise _FaultyError("csr_malformed", said) from None
     for attribute in subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME):

@@ -88,8 +88,12 @@ def files(made: Bundle) -> dict[str, bytes]:
 
 
 def keytool(*arguments: str | Path) -> str:
+    quick = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC")
     done = subprocess.run(
-        [JAVA_HOME / "bin" / "keytool", *arguments], capture_output=True, check=True, text=True
+        [JAVA_HOME / "bin" / "keytool", *quick, *arguments],
+        capture_output=True,
+        check=True,
+        text=True,
     )
     return done.stdout
 
