@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 import httpx
@@ -26,17 +26,43 @@ from shared.api import (
 from shared.clock import utc_now
 from shared.cloudevents import NotUnderstood
 from shared.contracts.base import Objection
+from shared.decision import Decision, Moment
 from shared.parking import parked_id
 from shared.postgres import Postgres
 from shared.problems import not_found, refused
+from shared.road import Road, when
 from shared.service import Parts
 from shared.traffic import Traffic
 from tests.shared import make, tally
-from tests.shared.tally import Count, Counted
+from tests.shared.tally import Count, Counted, Tally, TallyEvent
 
 SECRET = "only the console knows"  # noqa: S105 - of an API that lives as long as a test
 TALLIES, PARKED = f"{PREFIX}/tallies", f"{PREFIX}/services/tally/parked"
 ENOUGH = 10  # from which on a tally is settled
+TOO_MUCH = 999
+FOUND = (
+    Objection(code="too_much", subject="amount", message="nobody counts so far"),
+    Objection(code="too_late", subject="amount", message="and not today"),
+)
+
+
+class CountRefused(TallyEvent):
+    is_refusal: ClassVar[bool] = True
+
+    objections: tuple[Objection, ...]
+
+
+def count(it: Tally | None, asked: Count, moment: Moment) -> Decision:
+    if asked.amount == TOO_MUCH:
+        return Decision(facts=(CountRefused(tally_id=asked.tally_id, total=0, objections=FOUND),))
+    return tally.count(it, asked, moment)
+
+
+road = Road(
+    when(Counted, tally.tallies, about=lambda it: it.tally_id, then=tally.count),
+    when(Count, tally.tallies, about=lambda it: it.tally_id, then=count),
+    shelves=(tally.tallies,),
+)
 
 
 class TallyBody(BaseModel):
@@ -105,7 +131,7 @@ def tiny_api(parts: Parts) -> FastAPI:
 
 @pytest.fixture
 def traffic(postgres: Postgres) -> Traffic:
-    return Traffic("tally", tally.road, postgres, wake=lambda: None)
+    return Traffic("tally", road, postgres, wake=lambda: None)
 
 
 @pytest.fixture
@@ -274,6 +300,30 @@ async def test_body_that_is_no_object_is_told_so(api, body) -> None:
 
     assert answer.status_code == 422
     assert told(answer)
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_refused_command_tells_every_reason_also_to_who_asks_again(api, key) -> None:
+    answers = [await add(api, TOO_MUCH, key=key) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [409, 409]
+    assert [told(one) for one in answers] == [[(it.code, it.subject) for it in FOUND]] * 2
+    assert await totals(api) == []
+
+
+async def test_refused_commands_that_come_at_once_with_the_same_key_are_all_told_why(api) -> None:
+    answers = await asyncio.gather(*(add(api, TOO_MUCH, key="k") for _ in range(5)))
+
+    assert {one.status_code for one in answers} == {409}
+    assert all(len(told(one)) == 2 for one in answers)
+
+
+async def test_key_of_a_refused_command_is_used_up(api) -> None:
+    await add(api, TOO_MUCH, key="k")
+
+    answer = await add(api, 1, key="k")
+
+    assert (answer.status_code, await totals(api)) == (422, [])
 
 
 async def test_refusal_tells_every_reason(api) -> None:
