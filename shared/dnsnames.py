@@ -159,6 +159,17 @@ def is_public(address: Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
+def primary_domain(name: Name) -> str:
+    """Return the domain that was registered: one label under the public suffix; an address itself.
+
+    `www.shop.co.uk` gives `shop.co.uk`.
+    """
+    if name.kind == "ip":
+        return name.text
+    domain = authorization_domain(name.text)
+    return _suffixes().privatesuffix(domain) or domain
+
+
 def is_public_suffix(domain: str) -> bool:
     """Tell whether anybody may register names right under `domain` (ICANN section, A-labels)."""
     return _suffixes().publicsuffix(domain) == domain

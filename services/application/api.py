@@ -103,6 +103,7 @@ def _applications(app: FastAPI, parts: Parts) -> None:
                 instance_id=body.instance_id,
                 form=judged.form,
                 counts=judged.counts,
+                primary_domains=judged.primary_domains,
                 objections=objections,
             ),
         )

@@ -52,6 +52,7 @@ class Judged:
 
     form: Form
     counts: Names
+    primary_domains: tuple[str, ...]
     objections: tuple[Objection, ...]
 
 
@@ -81,7 +82,12 @@ def judge(body: ApplicationBody, *, most_names: int, reserved_ok: frozenset[str]
         csr_pem=request.pem if request else None,
         spki_sha256=request.spki_sha256 if request else None,
     )
-    return Judged(form, Names(single=single, wildcard=wildcard, ip=ip), tuple(found))
+    return Judged(
+        form,
+        Names(single=single, wildcard=wildcard, ip=ip),
+        tuple(sorted({dnsnames.primary_domain(one) for one in names})),
+        tuple(found),
+    )
 
 
 def _against_addresses(names: tuple[dnsnames.Name, ...]) -> Iterator[Objection]:

@@ -12,7 +12,12 @@ from shared.contracts.combination import (
     InstancesCombined,
     RefundWaiver,
 )
-from shared.contracts.inventory import InstanceCreated, InstancesReserved, ReservationRefused
+from shared.contracts.inventory import (
+    InstanceCreated,
+    InstancesReserved,
+    ReservationRefused,
+    ReservationUnclaimed,
+)
 from shared.decision import Decision, Moment, PersonNeededError
 
 
@@ -155,14 +160,48 @@ def give_up(combination: Combination | None, refusal: ReservationRefused, _: Mom
     """Pass all the objections on."""
     match combination:
         case Combination(stage=Requested()):
-            refused = CombinationRefused(
-                combination_id=combination.id,
-                account_id=combination.account_id,
-                objections=refusal.objections,
-            )
-            ended = replace(combination, stage=Refused(refusal.objections))
-            return Decision(changed=(ended,), facts=(refused,))
+            return refuse(combination, refusal.objections)
         case Combination():
             return Decision()
         case None:
             raise CombinationUnknownError(str(refusal.combination_id))
+
+
+def refuse(combination: Combination, objections: tuple[Objection, ...]) -> Decision:
+    """End the combination: nothing was combined."""
+    refused = CombinationRefused(
+        combination_id=combination.id,
+        account_id=combination.account_id,
+        member_instance_ids=combination.member_instance_ids,
+        objections=objections,
+    )
+    return Decision((replace(combination, stage=Refused(objections)),), (refused,))
+
+
+def answer_for(
+    combination: Combination | None, question: ReservationUnclaimed, _: Moment
+) -> Decision:
+    """Say what has become of a combination whose members are held for long.
+
+    Where it was concluded, the inventory will hear so: that was said before this.
+    """
+    match combination:
+        case Combination(stage=Concluded()):
+            return Decision()
+        case Combination(stage=Refused(objections)):
+            return refuse(combination, objections)
+        case Combination():
+            return refuse(combination, (_unclaimed(combination.id),))
+        case None:  # a restored database: we never asked, as far as we know
+            stranger = Combination(
+                question.combination_id, question.account_id, question.member_instance_ids, None
+            )
+            return refuse(stranger, (_unclaimed(question.combination_id),))
+
+
+def _unclaimed(combination_id: UUID) -> Objection:
+    return Objection(
+        code="reservation_unclaimed",
+        subject=str(combination_id),
+        message="the combination was not concluded in time; its members are free again",
+    )

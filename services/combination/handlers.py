@@ -2,7 +2,12 @@
 
 from services.combination import domain, store
 from services.combination.domain import RequestCombination
-from shared.contracts.inventory import InstanceCreated, InstancesReserved, ReservationRefused
+from shared.contracts.inventory import (
+    InstanceCreated,
+    InstancesReserved,
+    ReservationRefused,
+    ReservationUnclaimed,
+)
 from shared.road import Road, Shelf, when, when_some
 
 combinations = Shelf(domain.Combination, store.load_combinations, store.save_combinations)
@@ -11,6 +16,12 @@ road = Road(
     when(RequestCombination, combinations, about=lambda it: it.combination_id, then=domain.request),
     when(InstancesReserved, combinations, about=lambda it: it.combination_id, then=domain.conclude),
     when(ReservationRefused, combinations, about=lambda it: it.combination_id, then=domain.give_up),
+    when(
+        ReservationUnclaimed,
+        combinations,
+        about=lambda it: it.combination_id,
+        then=domain.answer_for,
+    ),
     when_some(
         InstanceCreated, combinations, about=lambda it: it.combination_id, then=domain.finish
     ),

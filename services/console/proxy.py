@@ -26,6 +26,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     (r"/services/combination/parked(/.+)?", "combination"),
     (r"/services/application/parked(/.+)?", "application"),
     (r"/services/ca_verification/parked(/.+)?", "ca_verification"),
+    (r"/account", "inventory"),
     (r"/(quota|instances)(/.+)?", "inventory"),
     (r"/combinations/(preview|plan)", "inventory"),
     (r"/combinations(/.+)?", "combination"),

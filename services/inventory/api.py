@@ -1,7 +1,6 @@
 """What the inventory answers over HTTP: quota, instances, and whether they may be combined."""
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -10,59 +9,38 @@ from fastapi import FastAPI, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from services.inventory import store
-from services.inventory.domain import CreateInstances, combining
-from services.inventory.domain.policy import REFUND_DAYS, rules_on
-from services.inventory.domain.things import Combined, Instance, Purchase
-from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, allow, carry, make_api
-from shared.contracts import waiver
-from shared.contracts.application import CertificateKind
-from shared.contracts.base import ForeignId, Names, Objection
+from services.inventory import plans, store
+from services.inventory.domain.messages import (
+    AnnotateInstance,
+    CreateInstances,
+    RefundInstance,
+    RefundQuota,
+    SetAutoCreate,
+    SetHosting,
+    Tag,
+)
+from services.inventory.domain.things import Instance, Purchase, account_key
+from services.inventory.views import (
+    HistoryEntry,
+    InstanceView,
+    Items,
+    Preview,
+    Quota,
+    preview,
+    quota,
+    view,
+)
+from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, Wish, allow, carry, make_api
+from shared.contracts.base import Command, ForeignId, Text
 from shared.contracts.inventory import InstanceStatus
 from shared.contracts.purchases import CertificateType
 from shared.problems import not_found
 from shared.service import Parts
+from shared.tables import WantsCsv, listed
 
 MOST_MEMBERS = 1000
 ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
 APPLICANT = allow("applicant")
-
-
-class Quota(BaseModel):
-    """What was bought in one purchase and is not yet an instance."""
-
-    purchase_id: str
-    brand: str
-    certificate_type: CertificateType
-    names: Names
-    quantity: int
-    remaining: int
-    term_years: int
-    paid_at: datetime
-
-
-class InstanceView(BaseModel):
-    """An instance as the list shows it."""
-
-    instance_id: UUID
-    name: str
-    status: InstanceStatus
-    brand: str
-    certificate_type: CertificateType
-    names: Names
-    names_total: int
-    term_years: int
-    purchase_id: str | None
-    combined_into: UUID | None
-    member_instance_ids: Sequence[UUID]
-    refundable_until: datetime | None
-    created_at: datetime
-
-
-class Items(BaseModel):
-    """Instances that were made together."""
-
-    items: Sequence[InstanceView]
 
 
 class CreateBody(BaseModel):
@@ -73,6 +51,38 @@ class CreateBody(BaseModel):
     term_years: Annotated[int, Field(ge=1, le=10)] = 1
 
 
+class RefundBody(BaseModel):
+    """How many instances that were never made to give back."""
+
+    count: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class HostingBody(BaseModel):
+    """Whether to renew automatically."""
+
+    hosted: bool
+
+
+class AnnotationBody(BaseModel):
+    """What to write on the instance; what is left out stays as it is."""
+
+    remark: Annotated[Text, Field(max_length=500)] | None = None
+    tags: Annotated[list[Tag], Field(max_length=20)] | None = None
+
+
+class AccountView(BaseModel):
+    """What an account has chosen."""
+
+    account_id: str
+    auto_create: bool
+
+
+class AccountBody(BaseModel):
+    """Whether every purchase is to become instances at once."""
+
+    auto_create: bool
+
+
 class PreviewBody(BaseModel):
     """Which instances one might combine; `as_of` judges by the rules of that day."""
 
@@ -80,36 +90,58 @@ class PreviewBody(BaseModel):
     as_of: date | None = None
 
 
-class RefundWaiverText(BaseModel):
-    """What is agreed to by combining."""
-
-    text: str
-    text_sha256: str
-
-
-class Preview(BaseModel):
-    """What would come of combining; nothing was changed."""
-
-    allowed: bool
-    objections: Sequence[Objection]
-    warnings: Sequence[Objection]
-    names: Names
-    names_total: int
-    certificate_kinds: Sequence[CertificateKind]
-    refund_waiver: RefundWaiverText
-
-
 def api(parts: Parts) -> FastAPI:
     """Serve quota, instances and previews."""
     app = make_api(parts, "Inventory")
+    _quota(app, parts)
+    _instances(app, parts)
+    _changes(app, parts)
+    _accounts(app, parts)
+    _combining(app, parts)
+    return app
 
-    @app.get(f"{PREFIX}/quota", tags=["inventory"])
-    async def get_quota(piece: ASlice, person: Annotated[Person, ANYONE]) -> Page[Quota]:
+
+def _quota(app: FastAPI, parts: Parts) -> None:
+    @app.get(f"{PREFIX}/quota", tags=["inventory"], response_model=Page[Quota])
+    async def get_quota(
+        piece: ASlice, person: Annotated[Person, ANYONE], as_csv: WantsCsv
+    ) -> Page[Quota] | Response:
         """Show what was bought and is not yet an instance."""
         async with parts.postgres.transaction() as tx:
             found = await store.list_quota(tx, person.account_id, piece.after, piece.limit + 1)
         page = piece.page(found, lambda one: one.id)
-        return Page(items=[quota(one) for one in page.items], next_cursor=page.next_cursor)
+        shown: Page[Quota] = Page(
+            items=[quota(one) for one in page.items], next_cursor=page.next_cursor
+        )
+        return listed(shown, Quota, as_csv=as_csv)
+
+    @app.post(
+        f"{PREFIX}/quota/{{purchase_id}}/refund",
+        tags=["inventory"],
+        status_code=202,
+        response_model=Quota,
+        responses=PROBLEMS,
+    )
+    async def refund_quota(
+        purchase_id: str, body: RefundBody, wish: AWish, person: Annotated[Person, APPLICANT]
+    ) -> Response:
+        """Give back what never became an instance, within seven days of payment."""
+        bought = await _purchase(parts, person.account, purchase_id)
+        if bought is None:
+            raise not_found("purchase", purchase_id)
+        await carry(
+            parts,
+            person.account,
+            wish,
+            lambda _: RefundQuota(
+                purchase=bought.id,
+                purchase_id=purchase_id,
+                account_id=person.account,
+                count=body.count,
+            ),
+        )
+        left = await _purchase(parts, person.account, purchase_id) or bought
+        return _done(wish, quota(left), f"{PREFIX}/quota")
 
     @app.post(
         f"{PREFIX}/instances",
@@ -123,10 +155,7 @@ def api(parts: Parts) -> FastAPI:
     ) -> Response:
         """Make instances of quota: *Apply for Certificate* above the list."""
         account = person.account
-        async with parts.postgres.transaction() as tx:
-            bought = await store.find_purchases(tx, account, body.purchase_id)
-        # Several shops may have used the same id: take the one with most left.
-        best = max(bought, key=lambda one: one.content.quantity - one.created, default=None)
+        best = await _purchase(parts, account, body.purchase_id)
         carried = await carry(
             parts,
             account,
@@ -140,19 +169,33 @@ def api(parts: Parts) -> FastAPI:
                 term_years=body.term_years,
             ),
         )
-        return await _created(parts, carried.reference, body.purchase_id, wish.wait_seconds)
+        async with parts.postgres.transaction() as tx:
+            made = await store.list_lot(tx, parts.clock(), carried.reference)
+        items = Items(items=[view(*one) for one in made])
+        return _done(wish, items, f"{PREFIX}/instances?purchase_id={body.purchase_id}")
 
-    @app.get(f"{PREFIX}/instances", tags=["inventory"])
+
+async def _purchase(parts: Parts, account: str, purchase_id: str) -> Purchase | None:
+    """Find a purchase; of several shops that use the same id, the one with most left."""
+    async with parts.postgres.transaction() as tx:
+        bought = await store.find_purchases(tx, account, purchase_id)
+    return max(bought, key=lambda one: one.remaining, default=None)
+
+
+def _instances(app: FastAPI, parts: Parts) -> None:
+    @app.get(f"{PREFIX}/instances", tags=["inventory"], response_model=Page[InstanceView])
     async def list_instances(
         piece: ASlice,
         person: Annotated[Person, ANYONE],
+        as_csv: WantsCsv,
         *,
         status: InstanceStatus | None = None,
         q: Annotated[str | None, Query(max_length=100, description="any part of a name")] = None,
         brand: Annotated[str | None, Query(max_length=32)] = None,
         certificate_type: Annotated[CertificateType | None, Query()] = None,
         purchase_id: Annotated[str | None, Query(max_length=64)] = None,
-    ) -> Page[InstanceView]:
+        tag: Annotated[str | None, Query(max_length=40)] = None,
+    ) -> Page[InstanceView] | Response:
         """Instances of the caller's account, oldest first, whatever their status."""
         async with parts.postgres.transaction() as tx:
             found = await store.list_instances(
@@ -164,98 +207,149 @@ def api(parts: Parts) -> FastAPI:
                 brand=brand,
                 certificate_type=certificate_type,
                 purchase_id=purchase_id,
+                tag=tag,
                 after=piece.after,
                 limit=piece.limit + 1,
             )
         page = piece.page(found, lambda one: one[0].id)
-        return Page(items=[view(*one) for one in page.items], next_cursor=page.next_cursor)
+        shown: Page[InstanceView] = Page(
+            items=[view(*one) for one in page.items], next_cursor=page.next_cursor
+        )
+        return listed(shown, InstanceView, as_csv=as_csv)
 
     @app.get(f"{PREFIX}/instances/{{instance_id}}", tags=["inventory"], responses=PROBLEMS)
     async def get_instance(instance_id: UUID, person: Annotated[Person, ANYONE]) -> InstanceView:
-        """One instance."""
-        async with parts.postgres.transaction() as tx:
-            found = await store.list_instances(
-                tx, parts.clock(), person.account_id, instance_id=instance_id
-            )
-        if not found:
-            raise not_found("instance", instance_id)
-        return view(*found[0])
+        """Show one instance."""
+        return view(*await _find(parts, instance_id, person))
 
+    @app.get(
+        f"{PREFIX}/instances/{{instance_id}}/history",
+        tags=["inventory"],
+        response_model=Page[HistoryEntry],
+        responses=PROBLEMS,
+    )
+    async def get_history(
+        instance_id: UUID, piece: ASlice, person: Annotated[Person, ANYONE], as_csv: WantsCsv
+    ) -> Page[HistoryEntry] | Response:
+        """Show all that ever happened to an instance."""
+        await _find(parts, instance_id, person)
+        async with parts.postgres.transaction() as tx:
+            rows = await store.list_history(tx, instance_id, piece.after, piece.limit + 1)
+        entries = [HistoryEntry.model_validate(dict(row)) for row in rows]
+        return listed(piece.page(entries, lambda one: one.event_id), HistoryEntry, as_csv=as_csv)
+
+
+async def _find(parts: Parts, instance_id: UUID, person: Person) -> tuple[Instance, str]:
+    """Read an instance that the person may see, or say that there is none."""
+    async with parts.postgres.transaction() as tx:
+        found = await store.list_instances(
+            tx, parts.clock(), person.account_id, instance_id=instance_id
+        )
+    if not found:
+        raise not_found("instance", instance_id)
+    return found[0]
+
+
+def _changes(app: FastAPI, parts: Parts) -> None:
+    async def change(instance_id: UUID, wish: Wish, person: Person, command: Command) -> Response:
+        """Carry a command about an instance that the person owns; show how it is then."""
+        await _find(parts, instance_id, person)
+        await carry(parts, person.account, wish, lambda _: command)
+        shown = view(*await _find(parts, instance_id, person))
+        return _done(wish, shown, f"{PREFIX}/instances/{instance_id}")
+
+    @app.post(
+        f"{PREFIX}/instances/{{instance_id}}/refund",
+        tags=["inventory"],
+        status_code=202,
+        response_model=InstanceView,
+        responses=PROBLEMS,
+    )
+    async def refund(
+        instance_id: UUID, wish: AWish, person: Annotated[Person, APPLICANT]
+    ) -> Response:
+        """Give an instance back, within seven days of payment; never once combined."""
+        command = RefundInstance(instance_id=instance_id, account_id=person.account)
+        return await change(instance_id, wish, person, command)
+
+    @app.put(
+        f"{PREFIX}/instances/{{instance_id}}/hosting",
+        tags=["inventory"],
+        status_code=202,
+        response_model=InstanceView,
+        responses=PROBLEMS,
+    )
+    async def set_hosting(
+        instance_id: UUID, body: HostingBody, wish: AWish, person: Annotated[Person, APPLICANT]
+    ) -> Response:
+        """Have an instance renewed automatically, or no longer; hosted ones are not combined."""
+        command = SetHosting(instance_id=instance_id, account_id=person.account, hosted=body.hosted)
+        return await change(instance_id, wish, person, command)
+
+    @app.patch(
+        f"{PREFIX}/instances/{{instance_id}}",
+        tags=["inventory"],
+        status_code=202,
+        response_model=InstanceView,
+        responses=PROBLEMS,
+    )
+    async def annotate(
+        instance_id: UUID, body: AnnotationBody, wish: AWish, person: Annotated[Person, APPLICANT]
+    ) -> Response:
+        """Write a remark or tags on an instance."""
+        command = AnnotateInstance(
+            instance_id=instance_id,
+            account_id=person.account,
+            remark=body.remark,
+            tags=None if body.tags is None else tuple(body.tags),
+        )
+        return await change(instance_id, wish, person, command)
+
+
+def _accounts(app: FastAPI, parts: Parts) -> None:
+    async def show(account_id: str) -> AccountView:
+        async with parts.postgres.transaction() as tx:
+            found = await store.find_account(tx, account_key(account_id))
+        return AccountView(account_id=account_id, auto_create=bool(found and found.auto_create))
+
+    @app.get(f"{PREFIX}/account", tags=["inventory"])
+    async def get_account(person: Annotated[Person, APPLICANT]) -> AccountView:
+        """Show what the caller's account has chosen."""
+        return await show(person.account)
+
+    @app.put(f"{PREFIX}/account", tags=["inventory"], status_code=202, response_model=AccountView)
+    async def set_account(
+        body: AccountBody, wish: AWish, person: Annotated[Person, APPLICANT]
+    ) -> Response:
+        """Have every later purchase become instances at once, or no longer."""
+        command = SetAutoCreate(
+            key=account_key(person.account),
+            account_id=person.account,
+            auto_create=body.auto_create,
+        )
+        await carry(parts, person.account, wish, lambda _: command)
+        return _done(wish, await show(person.account), f"{PREFIX}/account")
+
+
+def _combining(app: FastAPI, parts: Parts) -> None:
     @app.post(f"{PREFIX}/combinations/preview", tags=["combination"], responses=PROBLEMS)
     async def preview_combination(
         body: PreviewBody, person: Annotated[Person, APPLICANT]
     ) -> Preview:
-        """Whether these could be combined, every objection, and what would come of it."""
+        """Tell whether these could be combined, every objection, and what would come of it."""
         async with parts.postgres.transaction() as tx:
             found = await store.find_instances(tx, body.instance_ids)
         day = body.as_of or parts.clock().date()
-        return preview(found, body.instance_ids, person.account, day)
+        rulebook = parts.settings.rulebook
+        return preview(found, body.instance_ids, person.account, day, rulebook)
 
-    return app
-
-
-async def _created(parts: Parts, lot_id: UUID, purchase_id: str, wait_seconds: int) -> Response:
-    async with parts.postgres.transaction() as tx:
-        made = await store.list_lot(tx, parts.clock(), lot_id)
-    items = Items(items=[view(*one) for one in made])
-    headers = {"location": f"{PREFIX}/instances?purchase_id={purchase_id}"}
-    if wait_seconds:
-        headers["preference-applied"] = f"wait={wait_seconds}"
-    status = HTTPStatus.OK if wait_seconds else HTTPStatus.ACCEPTED
-    return JSONResponse(items.model_dump(mode="json"), int(status), headers)
+    plans.serve(app, parts)
 
 
-def preview(found: dict[UUID, Instance], asked: Sequence[UUID], account: str, day: date) -> Preview:
-    """Judge as combining would, by the rules of `day`, and change nothing."""
-    against = tuple(combining.objections(found, asked, account, rules_on(day)))
-    ours = [one for one in found.values() if one.account_id == account]
-    names = combining.total_of(ours)
-    return Preview(
-        allowed=not against,
-        objections=against,
-        warnings=(),
-        names=names,
-        names_total=names.total,
-        certificate_kinds=tuple(combining.kinds_of(names)),
-        refund_waiver=RefundWaiverText(text=waiver.TEXT, text_sha256=waiver.TEXT_SHA256),
-    )
-
-
-def quota(purchase: Purchase) -> Quota:
-    """Show what is left of a purchase."""
-    content = purchase.content
-    return Quota(
-        purchase_id=content.purchase_id,
-        brand=content.brand,
-        certificate_type=content.certificate_type,
-        names=content.names,
-        quantity=content.quantity,
-        remaining=content.quantity - purchase.created,
-        term_years=content.term_years,
-        paid_at=content.paid_at,
-    )
-
-
-def view(instance: Instance, status: str) -> InstanceView:
-    """Show an instance; a refund is possible for 7 calendar days, and never once combined."""
-    stage = instance.stage
-    refundable = instance.paid_at is not None and not isinstance(stage, Combined)
-    return InstanceView.model_validate(
-        {
-            "instance_id": instance.id,
-            "name": instance.name,
-            "status": status,
-            "brand": instance.brand,
-            "certificate_type": instance.certificate_type,
-            "names": instance.names,
-            "names_total": instance.names.total,
-            "term_years": instance.term_years,
-            "purchase_id": instance.purchase_id,
-            "combined_into": stage.into if isinstance(stage, Combined) else None,
-            "member_instance_ids": instance.member_ids,
-            "refundable_until": instance.paid_at + timedelta(days=REFUND_DAYS)
-            if refundable and instance.paid_at
-            else None,
-            "created_at": instance.created_at,
-        }
-    )
+def _done(wish: Wish, shown: BaseModel, location: str) -> Response:
+    """Answer a command that was decided at once: it need not be waited for, but may be."""
+    headers = {"location": location}
+    if wish.wait_seconds:
+        headers["preference-applied"] = f"wait={wish.wait_seconds}"
+    status = HTTPStatus.OK if wish.wait_seconds else HTTPStatus.ACCEPTED
+    return JSONResponse(shown.model_dump(mode="json"), int(status), headers)

@@ -1,5 +1,6 @@
 """The inventory, assembled: `faststream run --factory services.inventory.app:app`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from services.inventory import api, handlers
@@ -18,4 +19,6 @@ BLUEPRINT = Blueprint(
 
 def app() -> Service:
     """Assemble the inventory from the environment."""
-    return Service(BLUEPRINT, Settings.from_environment())
+    settings = Settings.from_environment()
+    road = handlers.make_road(settings.rulebook)
+    return Service(replace(BLUEPRINT, road=road), settings)

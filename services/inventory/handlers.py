@@ -1,52 +1,109 @@
 """What the inventory does when messages arrive."""
 
+from functools import partial
+
 from services.inventory import domain, store
-from services.inventory.domain import CreateInstances
-from services.inventory.domain.things import Instance, Purchase
+from services.inventory.domain.messages import (
+    AnnotateInstance,
+    CreateInstances,
+    EndReservation,
+    RefundInstance,
+    RefundQuota,
+    SetAutoCreate,
+    SetHosting,
+)
+from services.inventory.domain.policy import BUILT_IN, Rulebook
+from services.inventory.domain.things import Account, Instance, Purchase, account_key
 from shared.contracts.application import ApplicationRequested, ApplicationWithdrawn
 from shared.contracts.ca_verification import (
     ApplicationRejected,
     CertificateIssued,
+    CertificateRevoked,
     VerificationPending,
 )
-from shared.contracts.combination import CombinationRequested, InstancesCombined
-from shared.contracts.purchases import PurchaseCompleted
-from shared.road import Road, Shelf, when, when_all
+from shared.contracts.combination import (
+    CombinationRefused,
+    CombinationRequested,
+    InstancesCombined,
+)
+from shared.contracts.purchases import PurchaseCompleted, PurchaseRefunded
+from shared.road import Road, Shelf, when, when_all, when_beside, when_beside_all
 
+accounts = Shelf(Account, store.load_accounts, store.save_accounts)
 purchases = Shelf(Purchase, store.load_purchases, store.save_purchases)
 instances = Shelf(Instance, store.load_instances, store.save_instances)
 
-road = Road(
-    when(
-        PurchaseCompleted,
-        purchases,
-        about=lambda it: it.key,
-        then=domain.receive,
-        weighs=lambda it: it.quantity if it.auto_create else 1,
-    ),
-    when(
-        CreateInstances,
-        purchases,
-        about=lambda it: it.purchase,
-        then=domain.create,
-        weighs=lambda it: it.count,
-    ),
-    when_all(
-        CombinationRequested,
-        instances,
-        about=lambda it: it.member_instance_ids,
-        then=domain.reserve,
-    ),
-    when_all(
-        InstancesCombined,
-        instances,
-        about=lambda it: (*it.member_instance_ids, it.instance_id),
-        then=domain.combine,
-    ),
-    when(ApplicationRequested, instances, about=lambda it: it.instance_id, then=domain.claim),
-    when(ApplicationWithdrawn, instances, about=lambda it: it.instance_id, then=domain.release),
-    when(VerificationPending, instances, about=lambda it: it.instance_id, then=domain.review),
-    when(ApplicationRejected, instances, about=lambda it: it.instance_id, then=domain.fail),
-    when(CertificateIssued, instances, about=lambda it: it.instance_id, then=domain.issue),
-    shelves=(purchases, instances),
-)
+
+def make_road(rulebook: Rulebook) -> Road:
+    """Lay the road of an inventory that judges by these rules."""
+    return Road(
+        when_beside(
+            PurchaseCompleted,
+            purchases,
+            accounts,
+            about=lambda it: it.key,
+            beside=lambda it: account_key(it.account_id),
+            then=domain.receive,
+            weighs=lambda it: it.quantity,  # an account may want all of it at once
+        ),
+        when_beside_all(
+            PurchaseRefunded,
+            purchases,
+            instances,
+            about=lambda it: it.key,
+            beside=lambda it: it.instance_ids,
+            then=domain.note_refund,
+        ),
+        when(SetAutoCreate, accounts, about=lambda it: it.key, then=domain.set_auto_create),
+        when(
+            CreateInstances,
+            purchases,
+            about=lambda it: it.purchase,
+            then=domain.create,
+            weighs=lambda it: it.count,
+        ),
+        when(RefundQuota, purchases, about=lambda it: it.purchase, then=domain.refund_quota),
+        when(RefundInstance, instances, about=lambda it: it.instance_id, then=domain.refund),
+        when(SetHosting, instances, about=lambda it: it.instance_id, then=domain.set_hosting),
+        when(AnnotateInstance, instances, about=lambda it: it.instance_id, then=domain.annotate),
+        when_all(
+            CombinationRequested,
+            instances,
+            about=lambda it: it.member_instance_ids,
+            then=partial(domain.reserve, rulebook=rulebook),
+        ),
+        when_all(
+            EndReservation,
+            instances,
+            about=lambda it: it.member_instance_ids,
+            then=domain.ask_after,
+        ),
+        when_all(
+            CombinationRefused,
+            instances,
+            about=lambda it: it.member_instance_ids,
+            then=domain.let_go,
+        ),
+        when_all(
+            InstancesCombined,
+            instances,
+            about=lambda it: (*it.member_instance_ids, it.instance_id),
+            then=domain.combine,
+        ),
+        when(
+            ApplicationRequested,
+            instances,
+            about=lambda it: it.instance_id,
+            then=partial(domain.claim, rulebook=rulebook),
+        ),
+        when(ApplicationWithdrawn, instances, about=lambda it: it.instance_id, then=domain.release),
+        when(VerificationPending, instances, about=lambda it: it.instance_id, then=domain.review),
+        when(ApplicationRejected, instances, about=lambda it: it.instance_id, then=domain.fail),
+        when(CertificateIssued, instances, about=lambda it: it.instance_id, then=domain.issue),
+        when(CertificateRevoked, instances, about=lambda it: it.instance_id, then=domain.revoke),
+        shelves=(accounts, purchases, instances),
+        journal=store.add_history,
+    )
+
+
+road = make_road(BUILT_IN)

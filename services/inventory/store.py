@@ -1,6 +1,8 @@
 """What the inventory remembers: all of its SQL, each statement for a whole batch."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
@@ -9,28 +11,98 @@ import asyncpg
 
 from services.inventory.domain.policy import EXPIRY_FRACTION
 from services.inventory.domain.things import (
+    Account,
     Claimed,
     Combined,
     Instance,
     Issued,
     PendingApplication,
     Purchase,
+    Refunded,
     Reserved,
+    Revoked,
     Stage,
     ValidationFailed,
 )
-from shared.contracts.base import Names
-from shared.contracts.purchases import PurchaseCompleted
+from shared.contracts.base import Event, Names
+from shared.contracts.inventory import InstanceStatusChanged
+from shared.contracts.purchases import Price, PurchaseCompleted
+from shared.outbox import columns
 from shared.postgres import Transaction, lock, upsert
+from shared.road import Entry
 
 # What is shown: stages, and what time makes of them. $1 is always the present moment.
 STATUS = f"""
-    CASE WHEN stage = 'reserved' THEN 'pending_application'
+    CASE WHEN stage = 'reserved' AND result IS NULL THEN 'pending_application'
+         WHEN stage = 'reserved' THEN 'validation_failed'
          WHEN stage = 'issued' AND not_after < $1 THEN 'expired'
          WHEN stage = 'issued' AND not_after - (not_after - not_before) / {EXPIRY_FRACTION} < $1
          THEN 'about_to_expire'
          ELSE stage END
 """
+
+
+async def load_accounts(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Account]:
+    """Read and lock accounts."""
+    return (Account(**row) for row in await lock(tx, "accounts", ids))
+
+
+async def find_account(tx: Transaction, key: UUID) -> Account | None:
+    """Read what an account has chosen, if it ever chose."""
+    row = await tx.fetchrow("SELECT * FROM accounts WHERE id = $1", key)
+    return None if row is None else Account(**row)
+
+
+async def save_accounts(tx: Transaction, accounts: Sequence[Account]) -> None:
+    """Write accounts."""
+    await upsert(
+        tx,
+        "accounts",
+        {
+            "id uuid": [a.id for a in accounts],
+            "account_id text": [a.account_id for a in accounts],
+            "auto_create boolean": [a.auto_create for a in accounts],
+            "version integer": [a.version for a in accounts],
+        },
+    )
+
+
+async def add_history(tx: Transaction, entries: Sequence[Entry]) -> None:
+    """Note what is said about instances: when, and who set it off."""
+    rows = [
+        (instance_id, entry.id, entry.at, entry.cause.actor or "certfold", _what(entry.fact))
+        for entry in entries
+        if (instance_id := getattr(entry.fact, "instance_id", None)) is not None
+    ]
+    if rows:
+        await tx.execute(
+            """
+            INSERT INTO history (instance_id, event_id, at, who, what)
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[])
+            """,
+            *columns(rows, width=5),
+        )
+
+
+def _what(fact: Event) -> str:
+    name = type(fact).__name__
+    return f"{name}: {fact.status}" if isinstance(fact, InstanceStatusChanged) else name
+
+
+async def list_history(
+    tx: Transaction, instance_id: UUID, after: UUID | None, limit: int
+) -> list[asyncpg.Record]:
+    """Read what happened to an instance, in order."""
+    return await tx.fetch(
+        """
+        SELECT at, who, what, event_id FROM history
+         WHERE instance_id = $1 AND ($2::uuid IS NULL OR event_id > $2)
+         ORDER BY event_id LIMIT $3
+        """,
+        instance_id,
+        after,
+        limit,
+    )
 
 
 async def load_purchases(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Purchase]:
@@ -50,6 +122,7 @@ async def save_purchases(tx: Transaction, purchases: Sequence[Purchase]) -> None
             "account_id text": [p.content.account_id for p in purchases],
             "content jsonb": [p.content.model_dump_json() for p in purchases],
             "created integer": [p.created for p in purchases],
+            "refunded integer": [p.refunded for p in purchases],
             "quantity integer": [p.content.quantity for p in purchases],
             "version integer": [p.version for p in purchases],
         },
@@ -74,7 +147,7 @@ async def list_quota(
         """
         SELECT * FROM purchases
          WHERE ($1::text IS NULL OR account_id = $1) AND ($2::uuid IS NULL OR id > $2)
-           AND created < quantity
+           AND created + refunded < quantity
          ORDER BY id LIMIT $3
         """,
         account_id,
@@ -91,7 +164,7 @@ async def load_instances(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Insta
 
 async def find_instances(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Instance]:
     """Read instances without locking them."""
-    rows = await tx.fetch("SELECT * FROM instances WHERE id = ANY($1::uuid[])", ids)
+    rows = await tx.fetch("SELECT * FROM instances WHERE id = ANY($1::uuid[]) ORDER BY id", ids)
     return {row["id"]: _instance(row) for row in rows}
 
 
@@ -105,6 +178,7 @@ async def list_instances(
     brand: str | None = None,
     certificate_type: str | None = None,
     purchase_id: str | None = None,
+    tag: str | None = None,
     instance_id: UUID | None = None,
     after: UUID | None = None,
     limit: int = 1,
@@ -119,6 +193,7 @@ async def list_instances(
            AND ($6::text IS NULL OR certificate_type = upper($6))
            AND ($7::text IS NULL OR purchase_id = $7)
            AND ($8::uuid IS NULL OR id = $8) AND ($9::uuid IS NULL OR id > $9)
+           AND ($11::text IS NULL OR tags ? $11)
          ORDER BY id LIMIT $10
         """,  # noqa: S608 - STATUS is ours
         now,
@@ -131,8 +206,23 @@ async def list_instances(
         instance_id,
         after,
         limit,
+        tag,
     )
     return [(_instance(row), row["status"]) for row in rows]
+
+
+async def list_combinable(tx: Transaction, account_id: str, limit: int) -> list[Instance]:
+    """Read what an account may apply for or combine."""
+    rows = await tx.fetch(
+        """
+        SELECT * FROM instances
+         WHERE account_id = $1 AND stage IN ('pending_application', 'validation_failed')
+         ORDER BY id LIMIT $2
+        """,
+        account_id,
+        limit,
+    )
+    return [_instance(row) for row in rows]
 
 
 async def list_lot(tx: Transaction, now: datetime, lot_id: UUID) -> list[tuple[Instance, str]]:
@@ -165,12 +255,19 @@ async def save_instances(tx: Transaction, instances: Sequence[Instance]) -> None
             "purchase_id text": [i.purchase_id for i in instances],
             "paid_at timestamptz": [i.paid_at for i in instances],
             "member_ids text": [" ".join(map(str, i.member_ids)) for i in instances],
+            "price_amount numeric": [i.price.amount if i.price else None for i in instances],
+            "price_currency text": [i.price.currency if i.price else None for i in instances],
             "lot_id uuid": [i.lot_id for i in instances],
-            "stage text": [stage[0] for stage in stages],
-            "holder uuid": [stage[1] for stage in stages],
-            "result uuid": [stage[2] for stage in stages],
-            "not_before timestamptz": [stage[3] for stage in stages],
-            "not_after timestamptz": [stage[4] for stage in stages],
+            "hosted boolean": [i.hosted for i in instances],
+            "remark text": [i.remark for i in instances],
+            "tags jsonb": [json.dumps(i.tags) for i in instances],
+            "stage text": [one.stage for one in stages],
+            "holder uuid": [one.holder for one in stages],
+            "result uuid": [one.result for one in stages],
+            "not_before timestamptz": [one.not_before for one in stages],
+            "not_after timestamptz": [one.not_after for one in stages],
+            "refunded_at timestamptz": [one.refunded_at for one in stages],
+            "former uuid": [one.former for one in stages],
             "version integer": [i.version for i in instances],
         },
     )
@@ -178,7 +275,7 @@ async def save_instances(tx: Transaction, instances: Sequence[Instance]) -> None
 
 def _purchase(row: asyncpg.Record) -> Purchase:
     content = PurchaseCompleted.model_validate_json(row["content"]).heard_from(row["source"])
-    return Purchase(row["id"], content, row["created"], row["version"])
+    return Purchase(row["id"], content, row["created"], row["refunded"], row["version"])
 
 
 def _instance(row: asyncpg.Record) -> Instance:
@@ -196,46 +293,70 @@ def _instance(row: asyncpg.Record) -> Instance:
         purchase_id=row["purchase_id"],
         paid_at=row["paid_at"],
         member_ids=tuple(map(UUID, row["member_ids"].split())),
+        price=Price.model_construct(amount=row["price_amount"], currency=row["price_currency"])
+        if row["price_currency"]
+        else None,
         lot_id=row["lot_id"],
-        stage=_stage(row),
+        hosted=row["hosted"],
+        remark=row["remark"],
+        tags=tuple(json.loads(row["tags"])),
+        stage=STAGES[row["stage"]](row),
         version=row["version"],
     )
 
 
-def _stage(row: asyncpg.Record) -> Stage:
-    match row["stage"]:
-        case "pending_application":
-            return PendingApplication()
-        case "reserved":
-            return Reserved(row["holder"])
-        case "combined":
-            return Combined(row["holder"], row["result"])
-        case "pending_validation" | "under_review" as stage:
-            return Claimed(row["holder"], under_review=stage == "under_review")
-        case "validation_failed":
-            return ValidationFailed(row["holder"])
-        case "issued":
-            return Issued(row["holder"], row["result"], row["not_before"], row["not_after"])
-        case unknown:
-            raise ValueError(unknown)
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """A stage, as it is written."""
+
+    stage: str
+    holder: UUID | None = None
+    result: UUID | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    refunded_at: datetime | None = None
+    former: UUID | None = None
 
 
-def _stage_columns(
-    stage: Stage,
-) -> tuple[str, UUID | None, UUID | None, datetime | None, datetime | None]:
+# How to read what `_stage_columns` has written.
+STAGES: dict[str, Callable[[asyncpg.Record], Stage]] = {
+    "pending_application": lambda row: PendingApplication(row["former"]),
+    "reserved": lambda row: Reserved(row["holder"], row["result"], row["former"]),
+    "combined": lambda row: Combined(row["holder"], row["result"]),
+    "pending_validation": lambda row: Claimed(row["holder"]),
+    "under_review": lambda row: Claimed(row["holder"], under_review=True),
+    "validation_failed": lambda row: ValidationFailed(row["holder"]),
+    "issued": lambda row: Issued(row["holder"], row["result"], row["not_before"], row["not_after"]),
+    "revoked": lambda row: Revoked(row["holder"], row["result"]),
+    "refunded": lambda row: Refunded(row["refunded_at"]),
+}
+
+
+def _stage_columns(stage: Stage) -> _Columns:
     match stage:
-        case PendingApplication():
-            return "pending_application", None, None, None, None
-        case Reserved(holder):
-            return "reserved", holder, None, None, None
-        case Combined(holder, into):
-            return "combined", holder, into, None, None
+        case PendingApplication(withdrawn):
+            return _Columns("pending_application", former=withdrawn)
+        case Refunded(at):
+            return _Columns("refunded", refunded_at=at)
         case Claimed(holder, under_review):
-            name = "under_review" if under_review else "pending_validation"
-            return name, holder, None, None, None
-        case ValidationFailed(holder):
-            return "validation_failed", holder, None, None, None
+            return _Columns("under_review" if under_review else "pending_validation", holder)
         case Issued(holder, certificate_id, not_before, not_after):
-            return "issued", holder, certificate_id, not_before, not_after
+            return _Columns("issued", holder, certificate_id, not_before, not_after)
+        case Reserved() | Combined() | ValidationFailed() | Revoked():
+            return _held_columns(stage)
+        case _:
+            assert_never(stage)
+
+
+def _held_columns(stage: Reserved | Combined | ValidationFailed | Revoked) -> _Columns:
+    match stage:
+        case Reserved(holder, failed, withdrawn):
+            return _Columns("reserved", holder, failed, former=withdrawn)
+        case Combined(holder, into):
+            return _Columns("combined", holder, into)
+        case ValidationFailed(holder):
+            return _Columns("validation_failed", holder)
+        case Revoked(holder, certificate_id):
+            return _Columns("revoked", holder, certificate_id)
         case _:
             assert_never(stage)

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.inventory.api import preview, view
 from services.inventory.domain import NotHeldError, combine, reserve
-from services.inventory.domain.policy import RULES, rules_on
 from services.inventory.domain.things import Instance, Reserved, status_of
+from services.inventory.views import preview, view
 from shared.contracts.base import Names, Objection
 from shared.contracts.combination import InstancesCombined
 from shared.contracts.inventory import (
@@ -226,10 +225,6 @@ def test_members_that_are_not_held_need_a_person(stage) -> None:
 def test_members_that_are_missing_need_a_person() -> None:
     with pytest.raises(NotHeldError):
         combine(held(A), make.combined(), MOMENT)
-
-
-def test_rules_of_any_day_are_known() -> None:
-    assert rules_on(date(1999, 1, 1)) == rules_on(date(2026, 11, 22)) == RULES[0]
 
 
 def test_preview_tells_what_would_come_of_it() -> None:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.inventory.api import quota
 from services.inventory.domain import PurchaseContradictedError, create, receive
 from services.inventory.domain.things import Instance, Purchase
+from services.inventory.views import quota
 from shared.contracts.base import Names, Objection
 from shared.contracts.inventory import CreationRefused, InstanceCreated, InstancesPurchased
 from shared.contracts.purchases import Price
@@ -18,7 +18,7 @@ from tests.inventory.make import ACCOUNT, LOT, MOMENT, NOON
 def test_purchase_becomes_quota_and_no_instance() -> None:
     bought = make.purchase()
 
-    assert receive(None, bought, MOMENT) == Decision(
+    assert receive(None, None, bought, MOMENT) == Decision(
         changed=(Purchase(bought.key, bought, created=0),),
         facts=(
             InstancesPurchased(
@@ -37,7 +37,7 @@ def test_purchase_becomes_quota_and_no_instance() -> None:
 
 
 def test_purchase_becomes_instances_at_once_where_the_account_wants_that() -> None:
-    decision = receive(None, make.purchase(auto_create=True), MOMENT)
+    decision = receive(None, None, make.purchase(auto_create=True), MOMENT)
 
     kept, *instances = decision.changed
     assert kept == make.quota(created=2, auto_create=True)
@@ -50,7 +50,7 @@ def test_purchase_becomes_instances_at_once_where_the_account_wants_that() -> No
 
 
 def test_purchase_that_is_told_twice_changes_nothing() -> None:
-    assert receive(make.quota(created=1), make.purchase(), MOMENT) == Decision()
+    assert receive(make.quota(created=1), None, make.purchase(), MOMENT) == Decision()
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_purchase_that_is_told_differently_needs_a_person_who_is_told_the_differ
     told = f"^purchase order-7 of /shop came before with another {differing}$"
 
     with pytest.raises(PurchaseContradictedError, match=told):
-        receive(make.quota(), make.purchase(**other), MOMENT)
+        receive(make.quota(), None, make.purchase(**other), MOMENT)
 
 
 def test_same_money_and_brand_written_otherwise_are_no_contradiction() -> None:
     again = make.purchase(price=Price(amount="298.0", currency="CNY"), brand="DigiCert")
 
-    assert receive(make.quota(), again, MOMENT) == Decision()
+    assert receive(make.quota(), None, again, MOMENT) == Decision()
 
 
 def test_same_id_from_another_shop_is_another_purchase() -> None:

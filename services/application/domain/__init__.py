@@ -73,6 +73,7 @@ def request(application: Application | None, asked: RequestApplication, _: Momen
         account_id=wish.account_id,
         instance_id=wish.instance_id,
         names=asked.counts,
+        primary_domains=asked.primary_domains,
         objections=asked.objections,
     )
     return Decision(changed=(wish,), facts=(requested,))

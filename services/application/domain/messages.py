@@ -17,6 +17,7 @@ class RequestApplication(Command):
     instance_id: UUID
     form: Form
     counts: Names
+    primary_domains: tuple[str, ...] = ()
     objections: tuple[Objection, ...] = ()
 
 

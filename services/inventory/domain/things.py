@@ -1,35 +1,60 @@
-"""What the inventory knows of: purchases, instances, and the stages that these go through."""
+"""What the inventory knows of: accounts, purchases, instances, and the stages of these."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from shared.contracts.base import Names
 from shared.contracts.inventory import InstanceStatus
-from shared.contracts.purchases import CertificateType, PurchaseCompleted
+from shared.contracts.purchases import CertificateType, Price, PurchaseCompleted
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an account has chosen about its instances."""
+
+    id: UUID
+    account_id: str
+    auto_create: bool = False
+    version: int = 0
+
+
+def account_key(account_id: str) -> UUID:
+    """Name an account; its own id is text that somebody else has chosen."""
+    return uuid5(NAMESPACE_URL, f"account#{account_id}")
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What an account has paid for, and how much of it has become instances."""
+    """What an account has paid for, and how much of it has become instances or was refunded."""
 
     id: UUID
     content: PurchaseCompleted
     created: int = 0
+    refunded: int = 0
     version: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """How many instances may still be made of it."""
+        return self.content.quantity - self.created - self.refunded
 
 
 @dataclass(frozen=True, slots=True)
 class PendingApplication:
-    """Nothing has been sent to the CA."""
+    """Nothing has been sent to the CA; an application before may have been `withdrawn`."""
+
+    withdrawn: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """Held for one combination."""
+    """Held for one combination; the rest is how it was before."""
 
     combination_id: UUID
+    failed: UUID | None = None
+    withdrawn: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +90,31 @@ class Issued:
     not_after: datetime
 
 
-Stage = PendingApplication | Reserved | Combined | Claimed | ValidationFailed | Issued
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """There was a certificate; it is not to be trusted any more."""
+
+    application_id: UUID
+    certificate_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """The shop pays the money back."""
+
+    at: datetime
+
+
+Stage = (
+    PendingApplication
+    | Reserved
+    | Combined
+    | Claimed
+    | ValidationFailed
+    | Issued
+    | Revoked
+    | Refunded
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +131,12 @@ class Instance:
     created_at: datetime
     purchase_id: str | None = None  # none: made by combining
     paid_at: datetime | None = None
+    price: Price | None = None
     member_ids: tuple[UUID, ...] = ()
     lot_id: UUID | None = None  # names those that one request has made
+    hosted: bool = False  # renewed automatically
+    remark: str = ""
+    tags: tuple[str, ...] = ()
     stage: Stage = PendingApplication()
     version: int = 0
 
@@ -91,17 +144,22 @@ class Instance:
 def status_of(stage: Stage) -> InstanceStatus:
     """Return the status that a stage is shown with; time makes more of an issued one's."""
     match stage:
-        case PendingApplication() | Reserved():
+        case PendingApplication() | Reserved(failed=None):
             return "pending_application"
-        case Claimed(under_review=False):
-            return "pending_validation"
-        case Claimed():
-            return "under_review"
-        case ValidationFailed():
+        case ValidationFailed() | Reserved():
             return "validation_failed"
+        case Claimed(under_review=under_review):
+            return "under_review" if under_review else "pending_validation"
         case Issued():
             return "issued"
-        case Combined():
-            return "combined"
+        case Combined() | Revoked() | Refunded():
+            return ENDS[type(stage)]
         case _:
             assert_never(stage)
+
+
+ENDS: dict[type[Stage], InstanceStatus] = {
+    Combined: "combined",
+    Revoked: "revoked",
+    Refunded: "refunded",
+}
