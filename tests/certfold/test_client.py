@@ -1,0 +1,433 @@
+"""The client, and the commands on top of it, against an API that answers as it is told."""
+
+import io
+import json
+import stat
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from typer.testing import CliRunner, Result
+
+from certfold import client as certfold_client
+from certfold.client import Client, Download, Refused, Unreachable
+from certfold.commands_client import unpack
+from certfold.main import root
+from certfold.show import text
+
+ID = "01a20cb7-2293-719d-a88a-edeb912e8daf"
+OBJECTIONS = [
+    {"code": "term_not_one_year", "subject": ID, "message": "two years"},
+    {"code": "already_combined", "subject": "b", "message": "\x1b[31mred"},
+]
+LINES = [
+    f"term_not_one_year: {ID}: two years",
+    "already_combined: b: \\x1b[31mred",
+]
+
+
+@dataclass
+class Api:
+    """Answers each request with what is next for it, or else with an empty list."""
+
+    url: str = ""
+    asked: list[Request] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
+    answers: dict[str, list[Response]] = field(default_factory=dict)
+
+    def will(self, what: str, *answers: Any, status: int = 200) -> None:
+        """Answer `what` with each of these in turn, and with the last one ever after."""
+        self.answers[what] = [
+            one if isinstance(one, Response) else JSONResponse(one, status) for one in answers
+        ]
+
+    async def answer(self, request: Request) -> Response:
+        self.asked.append(request)
+        body = await request.body()
+        self.bodies.append(json.loads(body) if body else None)
+        path = request.scope["raw_path"].decode().removeprefix("/api/v1")
+        left = self.answers.get(f"{request.method} {path}")
+        if left is None:
+            return JSONResponse({"items": [], "next_cursor": None})
+        return left.pop(0) if len(left) > 1 else left[0]
+
+
+class Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    api = Api()
+    methods = ["GET", "POST", "DELETE"]
+    app = Starlette(routes=[Route("/{path:path}", api.answer, methods=methods)])
+    server = Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    api.url = f"http://127.0.0.1:{port}/api/v1"
+    file = tmp_path / "endpoints.json"
+    logins = ("applicant", "other_applicant", "officer", "reviewer", "operator")
+    tokens = {name: f"token-{name}" for name in logins}
+    health = {"inventory": f"http://127.0.0.1:{port}", "console": f"http://127.0.0.1:{port}/x"}
+    file.write_text(json.dumps({"api": api.url, "tokens": tokens, "health": health}))
+    monkeypatch.setenv("CERTFOLD_ENDPOINTS", str(file))
+    monkeypatch.delenv("CERTFOLD_TOKEN", raising=False)
+    monkeypatch.setattr(certfold_client, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(certfold_client, "LOOK_AGAIN_SECONDS", 0.01)
+    yield api
+    server.should_exit = True
+    thread.join()
+
+
+def certfold(*words: str) -> Result:
+    return CliRunner().invoke(root, words)
+
+
+def test_lists_are_read_to_their_end(api: Api) -> None:
+    api.will(
+        "GET /instances",
+        {"items": [{"n": 1}], "next_cursor": "c"},
+        {"items": [{"n": 2}], "next_cursor": None},
+    )
+
+    with Client.found() as client:
+        assert client.instances(status="issued", brand=None) == [{"n": 1}, {"n": 2}]
+
+    assert [dict(one.query_params) for one in api.asked] == [
+        {"status": "issued", "limit": "200"},
+        {"status": "issued", "limit": "200", "cursor": "c"},
+    ]
+    assert api.asked[0].headers["authorization"] == "Bearer token-applicant"
+
+
+def test_a_command_that_met_a_pause_is_sent_again_as_the_same_one(api: Api) -> None:
+    away = JSONResponse({"detail": "away"}, 503, {"retry-after": "0"})
+    api.will("POST /instances", away, {"items": []})
+
+    with Client.found() as client:
+        assert client.create("order-1", 2) == []
+
+    first, second = api.asked
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert second.headers["prefer"] == "wait=30"
+    assert api.bodies[1] == {"purchase_id": "order-1", "count": 2, "term_years": 1}
+
+
+def test_who_stays_away_is_unreachable(api: Api) -> None:
+    api.will("GET /me", JSONResponse({"detail": "away"}, 503, {"retry-after": "0"}))
+
+    with Client.found() as client, pytest.raises(Unreachable, match="503 away"):
+        client.me()
+
+    assert len(api.asked) == certfold_client.TRIES
+
+
+def test_a_refusal_tells_every_objection(api: Api) -> None:
+    api.will("POST /combinations/preview", {"objections": OBJECTIONS}, status=409)
+
+    with Client.found() as client, pytest.raises(Refused) as no:
+        client.preview(["a"])
+
+    assert no.value.status == 409
+    assert len(no.value.reasons) == 2
+
+
+def test_what_was_refused_after_it_was_accepted_is_refused(api: Api) -> None:
+    refused = {"status": "refused", "objections": OBJECTIONS}
+    api.will("POST /combinations", refused)
+    api.will("POST /applications", refused)
+
+    with Client.found() as client:
+        with pytest.raises(Refused):
+            client.combine(["a", "b"], accept_no_refund=True)
+        with pytest.raises(Refused):
+            client.apply({"names": []})
+
+
+def test_ids_cannot_lead_elsewhere(api: Api) -> None:
+    api.will("GET /instances/..%2Ftokens%3F", {"it": "is one part of the path"})
+
+    with Client.found() as client:
+        assert client.instance("../tokens?")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("quota",),
+        ("instances", "--status", "issued"),
+        ("applications",),
+        ("tasks",),
+        ("certificates", "--q", "a.example"),
+        ("token", "list"),
+        ("parked", "list"),
+    ],
+)
+def test_lists_are_arrays_in_json_and_nothing_in_a_pipe(api: Api, words: tuple[str, ...]) -> None:
+    assert certfold(*words, "--json").stdout == "[]\n"
+    assert certfold(*words).stdout == ""
+    assert api.asked
+
+
+@pytest.mark.parametrize(
+    ("words", "login"),
+    [
+        (("quota",), "applicant"),
+        (("quota", "--as", "other_applicant"), "other_applicant"),
+        (("tasks",), "officer"),
+        (("parked", "list", "--service", "inventory"), "operator"),
+        (("token", "list"), "operator"),
+    ],
+)
+def test_each_verb_knows_whose_it_is(api: Api, words: tuple[str, ...], login: str) -> None:
+    assert certfold(*words).exit_code == 0
+    assert api.asked[-1].headers["authorization"] == f"Bearer token-{login}"
+
+
+def test_a_token_in_the_environment_is_taken_instead(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CERTFOLD_TOKEN", "mine")
+
+    assert certfold("quota").exit_code == 0
+    assert api.asked[-1].headers["authorization"] == "Bearer mine"
+
+
+def test_refusals_are_lines_on_stderr_and_exit_1(api: Api) -> None:
+    api.will("POST /combinations", {"status": "refused", "objections": OBJECTIONS})
+
+    ended = certfold("combine", ID, "b", "--accept-no-refund", "--json")
+
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines() == LINES
+    assert api.bodies == [{"instance_ids": [ID, "b"], "refund_waiver_acknowledged": True}]
+
+
+def test_a_preview_shows_all_and_tells_by_its_exit_code(api: Api) -> None:
+    names = {"single": 2, "wildcard": 1, "ip": 0}
+    api.will("POST /combinations/preview", {"allowed": True, "objections": [], "names": names})
+    fine = certfold("combine", "a", "b", "--preview")
+    api.will("POST /combinations/preview", {"allowed": False, "objections": OBJECTIONS})
+    not_so = certfold("combine", "a", "b", "--preview", "--json")
+
+    assert fine.exit_code == 0
+    assert "names\t2 single, 1 wildcard\n" in fine.stdout
+    assert not_so.exit_code == 1
+    assert json.loads(not_so.stdout)["objections"] == OBJECTIONS
+    assert not_so.stderr.splitlines() == LINES
+
+
+def test_applying_joins_the_form_and_the_names(api: Api, tmp_path: Path) -> None:
+    form = tmp_path / "form.json"
+    form.write_text(json.dumps({"names": ["a.example"], "key_algorithm": "P-256"}))
+    api.will("POST /applications", {"application_id": ID, "status": "submitted"}, status=202)
+
+    ended = certfold("apply", "--instance", "i", "--name", "*.b.example", "--from", str(form))
+
+    assert ended.exit_code == 0
+    assert api.bodies == [
+        {"names": ["a.example", "*.b.example"], "key_algorithm": "P-256", "instance_id": "i"}
+    ]
+
+
+def test_watching_tells_what_waits_on_whom_until_it_ends(api: Api) -> None:
+    waiting = {
+        "item": "a.example",
+        "party": "dns",
+        "reason": "there is no TXT record",
+        "next_action": "add it",
+    }
+    pending = {"status": "pending_validation", "overdue": True, "waiting_on": [waiting]}
+    issued = {"status": "issued", "overdue": False, "waiting_on": [], "certificate_id": ID}
+    api.will(f"GET /applications/{ID}", pending, pending, issued)
+
+    ended = certfold("watch", ID)
+
+    assert ended.exit_code == 0
+    told = ended.stdout.splitlines()
+    assert told[0].endswith("  pending_validation  overdue")
+    assert told[1].strip() == "waits on dns for a.example: there is no TXT record: add it"
+    assert told[-1] == f"certificate {ID}"
+    assert len(told) == 4
+
+
+def test_watching_what_fails_tells_every_reason(api: Api) -> None:
+    failed = {
+        "status": "validation_failed",
+        "overdue": False,
+        "waiting_on": [],
+        "objections": OBJECTIONS,
+    }
+    api.will(f"GET /applications/{ID}", failed)
+
+    ended = certfold("watch", ID, "--json")
+
+    assert ended.exit_code == 1
+    assert json.loads(ended.stdout) == failed
+    assert ended.stderr.splitlines()[-2:] == LINES
+
+
+def test_watching_ends_when_the_time_is_over(api: Api) -> None:
+    pending = {"status": "under_review", "overdue": False, "waiting_on": []}
+    api.will(f"GET /applications/{ID}", pending)
+
+    ended = certfold("watch", ID, "--timeout", "0.05")
+
+    assert ended.exit_code == 1
+    assert "is still under_review" in ended.stderr
+
+
+def test_deciding_finds_whose_task_it_is(api: Api) -> None:
+    tasks = {"items": [{"task_id": ID, "role": "reviewer"}], "next_cursor": None}
+    api.will("GET /verification/tasks", tasks)
+    api.will(f"POST /verification/tasks/{ID}/decision", {"task_id": ID, "status": "confirmed"})
+
+    ended = certfold("decide", ID, "confirm", "--note", "seen")
+
+    assert ended.exit_code == 0
+    assert api.asked[-1].headers["authorization"] == "Bearer token-reviewer"
+    assert api.bodies[-1] == {"decision": "confirm", "note": "seen", "evidence": ""}
+
+
+def zipped(**files: bytes) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+    return written.getvalue()
+
+
+def test_a_bundle_is_unpacked_for_its_owner_only(api: Api, tmp_path: Path) -> None:
+    content = zipped(fullchain_pem=b"chain", privkey_pem=b"key")
+    api.will(f"GET /certificates/{ID}/download", Response(content, media_type="application/zip"))
+
+    ended = certfold("download", ID, "--format", "nginx", "-o", str(tmp_path / "new"), "--json")
+
+    assert ended.exit_code == 0
+    assert [Path(one).name for one in json.loads(ended.stdout)] == ["fullchain.pem", "privkey.pem"]
+    key = tmp_path / "new" / "privkey.pem"
+    assert key.read_bytes() == b"key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert api.asked[-1].query_params["format"] == "nginx"
+
+
+def test_a_bundle_writes_nothing_outside_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    evil = io.BytesIO()
+    with zipfile.ZipFile(evil, "w") as archive:
+        archive.writestr("../out.pem", "x")
+        archive.writestr("/etc/out.pem", "x")
+
+    list(unpack(Download("x.zip", evil.getvalue(), is_zip=True), folder))
+
+    assert {path.name for path in tmp_path.rglob("*")} == {"in", "out.pem"}
+    assert (folder / "out.pem").exists()
+
+
+def test_parked_messages_are_found_in_whichever_service_has_them(api: Api) -> None:
+    message = {"id": ID, "topic": "t", "partition": 0, "offset": 5, "error_class": "E"}
+    message |= {"error_message": "m", "headers": [["ce_id", "1"]], "value": "\x1b]0;x\x07"}
+    api.will("GET /services/combination/parked", {"items": [message], "next_cursor": None})
+    api.will(f"POST /services/combination/parked/{ID}/replay", Response(status_code=204))
+    api.will(f"DELETE /services/combination/parked/{ID}", Response(status_code=204))
+
+    listed = certfold("parked", "list", "--json")
+    shown = certfold("parked", "show", ID)
+    replayed = certfold("parked", "replay", ID)
+    discarded = certfold("parked", "discard", ID, "--service", "combination")
+    nowhere = certfold("parked", "discard", ID, "--service", "inventory")
+
+    assert [one["service"] for one in json.loads(listed.stdout)] == ["combination"]
+    assert "\\x1b]0;x\\x07" in shown.stdout
+    assert (replayed.exit_code, discarded.exit_code, nowhere.exit_code) == (0, 0, 1)
+
+
+def test_a_new_token_is_told_to_who_asked(api: Api) -> None:
+    api.will("POST /tokens", {"token_id": ID, "token": "certfold_secret"}, status=201)
+    api.will(f"DELETE /tokens/{ID}", Response(status_code=204))
+
+    made = certfold("token", "create", "bob", "--role", "applicant", "--account", "acme")
+    revoked = certfold("token", "revoke", ID)
+
+    assert "token\tcertfold_secret\n" in made.stdout
+    assert api.bodies[0] == {"name": "bob", "role": "applicant", "account_id": "acme"}
+    assert revoked.exit_code == 0
+
+
+def test_status_tells_who_waits_for_what(api: Api) -> None:
+    api.will("GET /readyz", {"ready": True, "waits_for": {}})
+    api.will("GET /x/readyz", {"ready": False, "waits_for": {"kafka": "away"}}, status=503)
+
+    ended = certfold("status", "--json")
+
+    assert ended.exit_code == 1
+    assert json.loads(ended.stdout) == [
+        {"service": "console", "state": "waiting", "waits_for": {"kafka": "away"}},
+        {"service": "inventory", "state": "ready", "waits_for": {}},
+    ]
+
+
+def test_every_setting_of_every_service_is_listed() -> None:
+    listed = json.loads(certfold("settings", "--json").stdout)
+    known = {one["name"]: one for one in listed}
+
+    assert all(one["description"] for one in listed)
+    assert all(name.startswith("CERTFOLD_") for name in known)
+    assert known["CERTFOLD_CONSOLE_INVENTORY_URL"]["required"]
+    assert known["CERTFOLD_INVENTORY_HOST"]["default"] == "127.0.0.1"
+    for name in ("CERTFOLD_DATA", "CERTFOLD_ENDPOINTS", "CERTFOLD_PORT_KAFKA"):
+        assert not known[name]["required"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("bogus",),
+        ("create",),
+        ("combine",),
+        ("decide", ID, "perhaps"),
+        ("download", ID, "--format", "floppy"),
+        ("apply", "--instance", "i", "--from", "/nowhere.json"),
+        ("quota", "--as", "nobody"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_2(api: Api, words: tuple[str, ...]) -> None:
+    assert certfold(*words).exit_code == 2
+    assert not api.asked
+
+
+def test_where_nothing_runs_is_exit_3(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CERTFOLD_ENDPOINTS", str(tmp_path / "none.json"))
+    for words in (("quota",), ("status",)):
+        ended = certfold(*words)
+        assert ended.exit_code == 3
+        assert "is the system up" in ended.stderr
+
+    dead = tmp_path / "dead.json"
+    dead.write_text(json.dumps({"api": "http://127.0.0.1:1/api/v1", "tokens": {"applicant": "t"}}))
+    monkeypatch.setenv("CERTFOLD_ENDPOINTS", str(dead))
+    assert certfold("quota").exit_code == 3
+
+
+def test_nothing_that_is_shown_moves_the_terminal() -> None:
+    assert text("a\x1b[2Jb\nc\u202ed") == "a\\x1b[2Jb\\nc\\u202ed"
+    assert text({"single": 0, "wildcard": 0, "ip": 0}) == "0"
+    assert text("2026-11-23T04:00:00.123456Z") == "2026-11-23T04:00:00Z"
+    assert text([True, None, "x"]) == "yes, , x"
