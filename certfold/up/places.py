@@ -84,7 +84,7 @@ class Places:
                 return {
                     "CA_FOLDER": str(self.ca),
                     "CA_PASSPHRASE": self.ca_passphrase(),
-                    "HTTP_PORT": str(self.port["http"]),
+                    "PKI_URL": f"{self._url('console')}/pki",
                 }
             case "console":
                 others = (one for one in SERVICES if one != name)

@@ -5,13 +5,16 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import FastAPI, Query
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 
 from services.application import downloads, form, keys, store
 from services.application.domain import FRESH
 from services.application.domain.messages import (
     LookAtHosts,
     RequestApplication,
+    RequestNameDrop,
+    RequestRevocation,
     RequestWithdrawal,
 )
 from services.application.domain.things import Application, Certificate
@@ -37,6 +40,7 @@ from shared.api import (
     make_api,
     outcome,
 )
+from shared.contracts.application import RevocationReason
 from shared.contracts.base import Objection
 from shared.dnsnames import SANDBOX
 from shared.problems import not_found, refused
@@ -47,6 +51,13 @@ APPLICANT = allow("applicant")
 NOT_YET = frozenset({"requested", "submitted"})
 LOOK_SECONDS = 8
 
+
+class RevocationBody(BaseModel):
+    """Why (RFC 5280 §5.3.1)."""
+
+    reason: RevocationReason = "unspecified"
+
+
 Format = Literal["nginx", "apache", "tomcat-pfx", "tomcat-jks", "iis", "pem", "root"]
 
 
@@ -54,6 +65,7 @@ def api(parts: Parts) -> FastAPI:
     """Serve applicants, and who may look over their shoulders."""
     app = make_api(parts, "Application")
     _applications(app, parts)
+    _changes(app, parts)
     _certificates(app, parts)
     return app
 
@@ -139,6 +151,8 @@ def _applications(app: FastAPI, parts: Parts) -> None:
         """Show an application: what to put where, what it waits on, on whom, since when."""
         return show_application(await find_application(parts, application_id, person))
 
+
+def _changes(app: FastAPI, parts: Parts) -> None:
     @app.post(
         f"{PREFIX}/applications/{{application_id}}/withdrawal",
         tags=["application"],
@@ -174,6 +188,45 @@ def _applications(app: FastAPI, parts: Parts) -> None:
             show,
             lambda one: one.status == "withdrawn",
         )
+
+    @app.delete(
+        f"{PREFIX}/applications/{{application_id}}/names/{{name}}",
+        tags=["application"],
+        status_code=202,
+        response_model=ApplicationView,
+        responses=PROBLEMS,
+    )
+    async def drop_name(
+        application_id: UUID, name: str, wish: AWish, person: Annotated[Person, APPLICANT]
+    ) -> Response:
+        """Go on without one name, so that it does not block the others."""
+        found = await find_application(parts, application_id, person)
+        if name.lower() not in found.form.names:
+            raise not_found("name", name)
+        await carry(
+            parts,
+            person.account,
+            wish,
+            lambda _: RequestNameDrop(
+                application_id=application_id,
+                account_id=person.account,
+                requested_by=person.name,
+                name=name.lower(),
+            ),
+        )
+
+        async def show() -> tuple[bool, ApplicationView]:
+            now = await find_application(parts, application_id, person)
+            if now.drop_objections:
+                raise refused(now.drop_objections)
+            return name.lower() not in now.form.names, show_application(now)
+
+        (done, shown), _ = await outcome(wish, show, lambda pair: pair[0])
+        headers = {"location": f"{PREFIX}/applications/{application_id}"}
+        if wish.wait_seconds:
+            headers["preference-applied"] = f"wait={wish.wait_seconds}"
+        status = 200 if done and wish.wait_seconds else 202
+        return JSONResponse(shown.model_dump(mode="json"), status, headers)
 
 
 def _certificates(app: FastAPI, parts: Parts) -> None:
@@ -245,6 +298,42 @@ def _certificates(app: FastAPI, parts: Parts) -> None:
             ),
         )
         return show_installations(seen)
+
+    @app.post(
+        f"{PREFIX}/certificates/{{certificate_id}}/revocation",
+        tags=["certificate"],
+        status_code=202,
+        response_model=CertificateView,
+        responses=PROBLEMS,
+    )
+    async def revoke(
+        certificate_id: UUID,
+        body: RevocationBody,
+        wish: AWish,
+        person: Annotated[Person, APPLICANT],
+    ) -> Response:
+        """Have a certificate revoked; there is no way back."""
+        await find(certificate_id, person)
+        await carry(
+            parts,
+            person.account,
+            wish,
+            lambda _: RequestRevocation(
+                certificate_id=certificate_id,
+                account_id=person.account,
+                requested_by=person.name,
+                reason=body.reason,
+            ),
+        )
+
+        async def show() -> CertificateView:
+            found = await find(certificate_id, person)
+            if found.revocation_objections:
+                raise refused(found.revocation_objections)
+            return show_certificate(found, parts.clock())
+
+        location = f"{PREFIX}/certificates/{certificate_id}"
+        return await accepted(wish, location, show, lambda one: one.status == "revoked")
 
 
 async def _bundle(

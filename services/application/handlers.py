@@ -10,6 +10,8 @@ from services.application.domain.messages import (
     LookAtHosts,
     MakeKey,
     RequestApplication,
+    RequestNameDrop,
+    RequestRevocation,
     RequestWithdrawal,
 )
 from services.application.domain.things import Application, Certificate, Key
@@ -17,7 +19,11 @@ from services.application.world import World
 from shared.contracts.ca_verification import (
     ApplicationRejected,
     CertificateIssued,
+    CertificateRevoked,
     DomainChecked,
+    NameDropGranted,
+    NameDropRefused,
+    RevocationRefused,
     VerificationPending,
     WithdrawalGranted,
     WithdrawalRefused,
@@ -50,6 +56,29 @@ road = Road(
         WithdrawalGranted, applications, about=lambda it: it.application_id, then=domain.take_back
     ),
     when(WithdrawalRefused, applications, about=lambda it: it.application_id, then=domain.keep),
+    when(
+        RequestNameDrop, applications, about=lambda it: it.application_id, then=domain.ask_to_drop
+    ),
+    when(NameDropGranted, applications, about=lambda it: it.application_id, then=domain.drop),
+    when(NameDropRefused, applications, about=lambda it: it.application_id, then=domain.keep_name),
+    when(
+        RequestRevocation,
+        certificates,
+        about=lambda it: it.certificate_id,
+        then=domain.ask_to_revoke,
+    ),
+    when(
+        CertificateRevoked,
+        certificates,
+        about=lambda it: it.certificate_id,
+        then=domain.note_revoked,
+    ),
+    when(
+        RevocationRefused,
+        certificates,
+        about=lambda it: it.certificate_id,
+        then=domain.note_not_revoked,
+    ),
     when_some(
         InstanceStatusChanged,
         applications,

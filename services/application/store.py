@@ -97,6 +97,7 @@ async def save_applications(tx: Transaction, applications: Sequence[Application]
             "withdrawal_objections jsonb": [
                 _json(OBJECTIONS, a.withdrawal_objections) for a in applications
             ],
+            "drop_objections jsonb": [_json(OBJECTIONS, a.drop_objections) for a in applications],
             "version integer": [a.version for a in applications],
         },
     )
@@ -132,9 +133,16 @@ async def load_certificates(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Ce
 
 
 async def find_certificate(tx: Transaction, certificate_id: UUID) -> Certificate | None:
-    """Read one certificate without locking it."""
-    row = await tx.fetchrow("SELECT * FROM certificates WHERE id = $1", certificate_id)
-    return None if row is None else _certificate(row)
+    """Read one certificate without locking it; revoked, once the inventory shows it so."""
+    row = await tx.fetchrow(
+        """
+        SELECT c.*, a.instance_status FROM certificates c JOIN applications a
+            ON a.id = (c.content->>'application_id')::uuid
+         WHERE c.id = $1
+        """,
+        certificate_id,
+    )
+    return None if row is None else _shown(row)
 
 
 async def list_certificates(
@@ -143,19 +151,20 @@ async def list_certificates(
     """Read certificates, oldest first; `text` is part of a name, or of the serial number."""
     rows = await tx.fetch(
         """
-        SELECT * FROM certificates
-         WHERE ($1::text IS NULL OR account_id = $1)
-           AND ($2::text IS NULL OR strpos(serial_number, lower($2)) > 0
-                OR strpos(content->>'names', lower($2)) > 0)
-           AND ($3::uuid IS NULL OR id > $3)
-         ORDER BY id LIMIT $4
+        SELECT c.*, a.instance_status FROM certificates c JOIN applications a
+            ON a.id = (c.content->>'application_id')::uuid
+         WHERE ($1::text IS NULL OR c.account_id = $1)
+           AND ($2::text IS NULL OR strpos(c.serial_number, lower($2)) > 0
+                OR strpos(c.content->>'names', lower($2)) > 0)
+           AND ($3::uuid IS NULL OR c.id > $3)
+         ORDER BY c.id LIMIT $4
         """,
         account_id,
         text,
         after,
         limit,
     )
-    return [_certificate(row) for row in rows]
+    return [_shown(row) for row in rows]
 
 
 async def save_certificates(tx: Transaction, certificates: Sequence[Certificate]) -> None:
@@ -190,6 +199,7 @@ def _application(row: asyncpg.Record) -> Application:
         stage=STAGES[row["stage"]].validate_json(row["details"]),
         instance_status=row["instance_status"],
         withdrawal_objections=OBJECTIONS.validate_json(row["withdrawal_objections"]),
+        drop_objections=OBJECTIONS.validate_json(row["drop_objections"]),
         version=row["version"],
     )
 
@@ -197,3 +207,10 @@ def _application(row: asyncpg.Record) -> Application:
 def _certificate(row: asyncpg.Record) -> Certificate:
     content = CERTIFICATE.validate_json(row["content"])
     return replace(content, version=row["version"])
+
+
+def _shown(row: asyncpg.Record) -> Certificate:
+    """Hide a revocation that the inventory does not show yet: nothing runs ahead of it."""
+    certificate = _certificate(row)
+    followed = row["instance_status"] == "revoked"
+    return certificate if followed else replace(certificate, revocation=None)

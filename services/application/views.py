@@ -19,7 +19,13 @@ from services.application.domain.things import (
     Submitted,
     Withdrawn,
 )
-from shared.contracts.application import CertificateKind, Contact, KeyAlgorithm, Organisation
+from shared.contracts.application import (
+    CertificateKind,
+    Contact,
+    KeyAlgorithm,
+    Organisation,
+    RevocationReason,
+)
 from shared.contracts.base import Objection
 from shared.contracts.ca_verification import NameProgress, Waiting
 from shared.contracts.inventory import InstanceStatus
@@ -66,7 +72,9 @@ class CertificateView(BaseModel):
     not_before: datetime
     not_after: datetime
     sha256_fingerprint: str
-    status: Literal["issued", "expired"]
+    status: Literal["issued", "expired", "revoked"]
+    revocation_reason: RevocationReason | None
+    revoked_at: datetime | None
     replaces_certificate_id: UUID | None
     certificate_pem: str
     chain_pem: str
@@ -89,10 +97,10 @@ class Installations(BaseModel):
 
 
 # How the inventory shows the instance once it knows of an end, and what we show then.
-ENDS: dict[type, tuple[InstanceStatus, ApplicationStatus]] = {
-    Failed: ("validation_failed", "validation_failed"),
-    Issued: ("issued", "issued"),
-    Withdrawn: ("pending_application", "withdrawn"),
+ENDS: dict[type, tuple[frozenset[InstanceStatus], ApplicationStatus]] = {
+    Failed: (frozenset({"validation_failed"}), "validation_failed"),
+    Issued: (frozenset({"issued", "revoked"}), "issued"),
+    Withdrawn: (frozenset({"pending_application"}), "withdrawn"),
 }
 
 
@@ -120,7 +128,9 @@ def show_application(application: Application) -> ApplicationView:
         expected_by=submitted.expected_by if submitted else None,
         overdue=submitted.overdue if submitted else False,
         objections=objections,
-        support_contact=stage.support_contact if isinstance(stage, Failed) else None,
+        support_contact=stage.support_contact
+        if isinstance(stage, Failed) and status == "validation_failed"
+        else None,
         certificate_id=stage.certificate_id
         if isinstance(stage, Issued) and status == "issued"
         else None,
@@ -141,13 +151,14 @@ def status_of(application: Application) -> ApplicationStatus:
             return "under_review" if instance == "under_review" else "pending_validation"
         case Failed() | Issued() | Withdrawn() as end:
             shown = ENDS[type(end)]
-            return shown[1] if instance == shown[0] else "under_review"
+            return shown[1] if instance in shown[0] else "under_review"
         case _:
             assert_never(application.stage)
 
 
 def show_certificate(certificate: Certificate, now: datetime) -> CertificateView:
     """Show a certificate."""
+    revocation = certificate.revocation
     return CertificateView(
         certificate_id=certificate.id,
         application_id=certificate.application_id,
@@ -157,11 +168,21 @@ def show_certificate(certificate: Certificate, now: datetime) -> CertificateView
         not_before=certificate.not_before,
         not_after=certificate.not_after,
         sha256_fingerprint=certificate.sha256_fingerprint,
-        status="expired" if certificate.not_after < now else "issued",
+        status=_status_of_certificate(certificate, now),
+        revocation_reason=revocation.reason if revocation else None,
+        revoked_at=revocation.revoked_at if revocation else None,
         replaces_certificate_id=certificate.replaces_certificate_id,
         certificate_pem=certificate.certificate_pem,
         chain_pem=certificate.chain_pem,
     )
+
+
+def _status_of_certificate(
+    certificate: Certificate, now: datetime
+) -> Literal["issued", "expired", "revoked"]:
+    if certificate.revocation:
+        return "revoked"
+    return "expired" if certificate.not_after < now else "issued"
 
 
 def show_installations(certificate: Certificate) -> Installations:

@@ -6,13 +6,11 @@ from pathlib import Path
 from services.ca_verification import api, handlers
 from services.ca_verification.ca.authority import Authority
 from services.ca_verification.ca.lint import Linter
-from services.ca_verification.ca.plan import Profile
 from services.ca_verification.settings import Settings
 from services.ca_verification.world import World
 from shared.clock import Clock, utc_now
 from shared.contracts.ca_verification import VerificationEvent
 from shared.dns import resolver
-from shared.dnsnames import SANDBOX
 from shared.service import Blueprint, Service
 
 
@@ -23,7 +21,6 @@ def world(settings: Settings, _: Clock) -> World:
         settings.dns_seconds,
         Authority.load(settings.ca_folder, settings.ca_passphrase, utc_now()),
         Linter(settings.lint_workers),
-        Profile(settings.pki_url, reserved_ok=tuple(SANDBOX) if settings.sandbox else ()),
     )
 
 

@@ -14,10 +14,16 @@ from services.ca_verification.domain.messages import (
     NameChecked,
     RemindApplicant,
     SignCertificate,
+    TryAgain,
 )
 from services.ca_verification.domain.things import Application
 from services.ca_verification.world import World
-from shared.contracts.application import ApplicationSubmitted, WithdrawalRequested
+from shared.contracts.application import (
+    ApplicationSubmitted,
+    NameDropRequested,
+    RevocationRequested,
+    WithdrawalRequested,
+)
 from shared.errands import Patience, does, does_together
 from shared.road import Road, Shelf, when
 
@@ -27,14 +33,15 @@ PATIENCE = Patience(longest=timedelta(minutes=5), attempts=20)
 
 def make_road(practice: Practice) -> Road:
     """Lay the road of a CA that works so."""
-    begin, decide = (
-        partial(domain.begin, practice=practice),
-        partial(domain.decide, practice=practice),
-    )
+    begin = partial(domain.begin, practice=practice)
+    note_check = partial(domain.note_check, practice=practice)
+    decide = partial(domain.decide, practice=practice)
+    drop = partial(domain.drop, practice=practice)
+    try_again = partial(domain.try_again, practice=practice)
     return Road(
         when(ApplicationSubmitted, applications, about=lambda it: it.application_id, then=begin),
         does(CheckName, World.check_name, at_once=250),
-        when(NameChecked, applications, about=lambda it: it.application_id, then=domain.note_check),
+        when(NameChecked, applications, about=lambda it: it.application_id, then=note_check),
         when(CheckNameNow, applications, about=lambda it: it.application_id, then=domain.check_now),
         when(DecideTask, applications, about=lambda it: it.application_id, then=decide),
         does_together(SignCertificate, World.sign, at_once=500, chunk=25, patience=PATIENCE),
@@ -46,6 +53,14 @@ def make_road(practice: Practice) -> Road:
             applications,
             about=lambda it: it.application_id,
             then=domain.keep_back,
+        ),
+        when(TryAgain, applications, about=lambda it: it.application_id, then=try_again),
+        when(NameDropRequested, applications, about=lambda it: it.application_id, then=drop),
+        when(
+            RevocationRequested,
+            applications,
+            about=lambda it: it.application_id,
+            then=domain.revoke,
         ),
         when(RemindApplicant, applications, about=lambda it: it.application_id, then=domain.remind),
         when(

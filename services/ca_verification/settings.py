@@ -7,6 +7,7 @@ from pydantic import Field
 
 from services.ca_verification.domain import Practice
 from shared import service
+from shared.dnsnames import SANDBOX
 
 
 class Settings(service.Settings):
@@ -31,4 +32,10 @@ class Settings(service.Settings):
     @property
     def practice(self) -> Practice:
         """How this CA works."""
-        return Practice(self.country, self.zone, self.support_contact)
+        return Practice(
+            country=self.country,
+            zone=self.zone,
+            support_contact=self.support_contact,
+            pki_url=self.pki_url,
+            reserved_ok=tuple(sorted(SANDBOX)) if self.sandbox else (),
+        )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from services.ca_verification.domain.things import (
     NameCheck,
     NotLinted,
     Rejected,
+    Revoked,
     Signing,
     Stage,
     Task,
@@ -30,9 +32,11 @@ STAGES: dict[str, TypeAdapter[Stage]] = {
     "notlinted": TypeAdapter(NotLinted),
     "signing": TypeAdapter(Signing),
     "issued": TypeAdapter(Issued),
+    "revoked": TypeAdapter(Revoked),
     "rejected": TypeAdapter(Rejected),
     "withdrawn": TypeAdapter(Withdrawn),
 }
+REVOKED = TypeAdapter(Revoked)
 NAMES = TypeAdapter(tuple[NameCheck, ...])
 TASKS = TypeAdapter(tuple[Task, ...])
 TOLD = TypeAdapter(tuple[Waiting, ...])
@@ -71,6 +75,18 @@ async def list_applications(
         limit,
     )
     return [_application(row) for row in rows]
+
+
+async def list_revoked(tx: Transaction, now: datetime) -> list[Revoked]:
+    """Read what is to be on the list of revoked certificates: what has not expired anyway."""
+    rows = await tx.fetch(
+        """
+        SELECT details FROM applications
+         WHERE stage = 'revoked' AND (details->>'not_after')::timestamptz >= $1 ORDER BY id
+        """,
+        now,
+    )
+    return [REVOKED.validate_json(row["details"]) for row in rows]
 
 
 async def save_applications(tx: Transaction, applications: Sequence[Application]) -> None:
@@ -125,7 +141,7 @@ def _stage_name(stage: Stage) -> str:
 
 def _serial_number(stage: Stage) -> str | None:
     match stage:
-        case Signing() | Issued():
+        case Signing() | Issued() | Revoked():
             return stage.serial_number
         case Verifying() | NotLinted() | Rejected() | Withdrawn():
             return None

@@ -21,13 +21,12 @@ from services.ca_verification.domain.messages import (
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The tools: a resolver and its patience in seconds, the CA, its linters and its profile."""
+    """The tools: a resolver and its patience in seconds, the CA and its linters."""
 
     resolver: Resolver
     dns_seconds: float
     authority: Authority
     linter: Linter
-    profile: Profile
 
     def close(self) -> None:
         """End the linters."""
@@ -76,7 +75,7 @@ class World:
             not_before=errand.not_before,
             not_after=errand.not_after,
             certificate_type=errand.certificate_type,
-            profile=self.profile,
+            profile=Profile(errand.pki_url, reserved_ok=errand.reserved_ok),
         )
 
 

@@ -35,6 +35,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     (r"/verification(/.+)?", "ca_verification"),
 )
 ROUTES = tuple((re.compile(path), service) for path, service in TABLE)
+PKI = "/pki/"
 EVERYBODYS = f"{PREFIX}/openapi.json"
 
 # The rest of a request is between the client and us, RFC 9110 §7.6.1's hop-by-hop fields too.
@@ -92,6 +93,8 @@ class Door:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif scope["path"].startswith(PKI):
+            await self._pki(scope, receive, _with(SAFE, send))
         elif not scope["path"].startswith(f"{PREFIX}/") or scope["path"] == EVERYBODYS:
             await self._app(scope, receive, _with(SAFE, send))
         else:
@@ -111,6 +114,16 @@ class Door:
                 await self._app(inner, _again(body, receive), send)
                 return
             answer = await self._forward(service, scope, vouched, body)
+        except Problem as problem:
+            answer = problem.response()
+        await answer(scope, receive, send)
+
+    async def _pki(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give out what certificates point to, to everybody (RFC 5280 §4.2.1.13)."""
+        try:
+            if scope["method"] not in {"GET", "HEAD"}:
+                raise not_found("path", scope["path"])
+            answer = await self._forward("ca_verification", scope, [], b"")
         except Problem as problem:
             answer = problem.response()
         await answer(scope, receive, send)

@@ -69,7 +69,7 @@ SUBMITTED = ApplicationSubmitted(
 )
 SIGNING = Signing(CERTIFICATE, "f00", FRIDAY, FRIDAY + timedelta(days=199))
 ENDS = {
-    "issued": Issued(CERTIFICATE, "f00"),
+    "issued": Issued(CERTIFICATE, "f00", NOT_AFTER),
     "rejected": Rejected((Objection(code="callback_refused", subject="callback", message="no"),)),
     "withdrawn": Withdrawn(),
 }

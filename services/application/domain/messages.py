@@ -5,7 +5,7 @@ from typing import ClassVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from services.application.domain.things import Form, HostState
-from shared.contracts.application import KeyAlgorithm
+from shared.contracts.application import KeyAlgorithm, RevocationReason
 from shared.contracts.base import Command, Errand, Names, Objection
 
 
@@ -27,6 +27,24 @@ class RequestWithdrawal(Command):
     application_id: UUID
     account_id: str
     requested_by: str
+
+
+class RequestNameDrop(Command):
+    """The applicant wants to go on without one name."""
+
+    application_id: UUID
+    account_id: str
+    requested_by: str
+    name: str
+
+
+class RequestRevocation(Command):
+    """The applicant wants a certificate not to be trusted any more."""
+
+    certificate_id: UUID
+    account_id: str
+    requested_by: str
+    reason: RevocationReason
 
 
 class MakeKey(Errand):

@@ -10,6 +10,7 @@ from shared.contracts.application import (
     Contact,
     KeyAlgorithm,
     Organisation,
+    RevocationReason,
     ValidationMethod,
 )
 from shared.contracts.base import Objection
@@ -99,6 +100,7 @@ class Application:
     stage: Stage = Requested()
     instance_status: InstanceStatus | None = None  # as the inventory shows the instance by now
     withdrawal_objections: tuple[Objection, ...] = ()  # to the last wish to withdraw
+    drop_objections: tuple[Objection, ...] = ()  # to the last wish to drop a name
     version: int = 0
 
 
@@ -124,6 +126,14 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Revocation:
+    """The certificate is not to be trusted any more."""
+
+    reason: RevocationReason
+    revoked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """A certificate for download, and where it is installed."""
 
@@ -143,4 +153,6 @@ class Certificate:
     root_pem: str
     replaces_certificate_id: UUID | None
     hosts: tuple[Host, ...]
+    revocation: Revocation | None = None
+    revocation_objections: tuple[Objection, ...] = ()  # to the last wish to revoke
     version: int = 0

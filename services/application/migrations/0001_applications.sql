@@ -8,6 +8,7 @@ CREATE TABLE applications (
     details               jsonb   NOT NULL,
     instance_status       text,
     withdrawal_objections jsonb   NOT NULL,
+    drop_objections       jsonb   NOT NULL,
     version               integer NOT NULL
 ) WITH (fillfactor = 70);
 CREATE INDEX applications_by_account ON applications (account_id, id);

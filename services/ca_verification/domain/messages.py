@@ -44,6 +44,12 @@ class SignCertificate(ApplicationErrand):
     serial_number: str
     not_before: datetime
     not_after: datetime
+    pki_url: str
+    reserved_ok: tuple[str, ...]
+
+
+class TryAgain(ApplicationErrand):
+    """What the linter objected to may have been mended."""
 
 
 class RemindApplicant(ApplicationErrand):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from shared.contracts.application import ApplicationSubmitted
+from shared.contracts.application import ApplicationSubmitted, RevocationReason
 from shared.contracts.base import Objection
 from shared.contracts.ca_verification import Challenge, Waiting
 
@@ -24,6 +24,7 @@ class NameCheck:
     attempts: int = 0
     last_error: str | None = None
     checked_at: datetime | None = None
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,18 @@ class Issued:
 
     certificate_id: UUID
     serial_number: str
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """There was a certificate; its serial number is on the list until it would have expired."""
+
+    certificate_id: UUID
+    serial_number: str
+    not_after: datetime
+    reason: RevocationReason
+    revoked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,7 @@ class Withdrawn:
     """Nothing will be signed."""
 
 
-Stage = Verifying | NotLinted | Signing | Issued | Rejected | Withdrawn
+Stage = Verifying | NotLinted | Signing | Issued | Revoked | Rejected | Withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,11 @@ class Application:
     overdue: bool = False
     stage: Stage = Verifying()
     version: int = 0
+
+    @property
+    def certified(self) -> tuple[str, ...]:
+        """The names that a certificate is to hold."""
+        return tuple(one.name for one in self.names if not one.dropped)
 
     @property
     def everything(self) -> tuple[UUID, ...]:

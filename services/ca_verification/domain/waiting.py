@@ -37,7 +37,7 @@ def waiting_on(application: Application) -> Iterator[Waiting]:
     """Yield all that is missing; nothing once there is nothing to wait for any more."""
     match application.stage:
         case Verifying():
-            yield from (_for_name(one) for one in application.names if not one.valid)
+            yield from (_for_name(one) for one in _missing(application))
             for task in open_tasks(application):
                 yield _for_task(task)
         case NotLinted(findings, since):
@@ -58,6 +58,10 @@ def waiting_on(application: Application) -> Iterator[Waiting]:
             )
         case _:
             return
+
+
+def _missing(application: Application) -> Iterator[NameCheck]:
+    return (one for one in application.names if not one.valid and not one.dropped)
 
 
 def open_tasks(application: Application) -> Iterator[Task]:
@@ -87,7 +91,7 @@ def _for_task(task: Task) -> Waiting:
         party="applicant" if asked else "ca",
         reason=asked or REASONS[task.item],
         since=task.outcome.since,
-        next_action=NEXT_ACTIONS[task.item],
+        next_action="help the CA with it" if asked else NEXT_ACTIONS[task.item],
     )
 
 
@@ -108,7 +112,7 @@ def progress(check: NameCheck) -> NameProgress:
     """Show how far one name has come."""
     return NameProgress(
         name=check.name,
-        state="valid" if check.valid else "pending",
+        state="dropped" if check.dropped else "valid" if check.valid else "pending",
         challenge=check.challenge,
         last_error=check.last_error,
         checked_at=check.checked_at,

@@ -1,0 +1,233 @@
+"""How control of names is proven: challenges, looks, and names that are given up."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.ca_verification import business_days, dcv, policy
+from services.ca_verification.domain.issuing import proceed
+from services.ca_verification.domain.messages import (
+    CheckName,
+    CheckNameNow,
+    NameChecked,
+    RemindApplicant,
+)
+from services.ca_verification.domain.practice import PRACTICE, Practice
+from services.ca_verification.domain.telling import known, tell
+from services.ca_verification.domain.things import (
+    Application,
+    Item,
+    NameCheck,
+    Open,
+    Role,
+    Task,
+    Verifying,
+    check_id,
+)
+from services.ca_verification.domain.waiting import checked
+from shared.contracts.application import ApplicationSubmitted, NameDropRequested
+from shared.contracts.base import Event, Objection
+from shared.contracts.ca_verification import (
+    Challenge,
+    DomainValidated,
+    NameDropGranted,
+    NameDropRefused,
+)
+from shared.decision import Decision, Moment
+from shared.dnsnames import authorization_domain
+
+TASKS: dict[str, tuple[tuple[Item, Role], ...]] = {
+    "DV": (),
+    "OV": (("organisation_identity", "officer"), ("callback", "officer")),
+    "EV": (
+        ("organisation_identity", "officer"),
+        ("operational_existence", "officer"),
+        ("callback", "officer"),
+        ("final_review", "reviewer"),  # by somebody who collected none of it (EVG 3.2.2.13)
+    ),
+}
+METHOD = "3.2.2.4.7"  # DNS change
+TOKEN_BYTES = 20  # 160 bits; BR 1.6.1 asks for 112
+AGAIN_FIRST, AGAIN_LONGEST = timedelta(seconds=5), timedelta(hours=1)
+
+
+def begin(
+    known: Application | None,
+    submitted: ApplicationSubmitted,
+    moment: Moment,
+    practice: Practice = PRACTICE,
+) -> Decision:
+    """Check every name now, open the officers' tasks, remind the applicant in one business day."""
+    if known is not None:
+        return Decision()
+    now, rules = moment.now, policy.at(moment.now.date())
+    application = Application(
+        id=submitted.application_id,
+        submitted=submitted,
+        names=tuple(
+            NameCheck(name, _challenge(name, moment, now + rules.random_value_life), since=now)
+            for name in submitted.names
+        ),
+        tasks=tuple(
+            Task(moment.new_id(n), item, role, Open(now))
+            for n, (item, role) in enumerate(TASKS[submitted.certificate_type])
+        ),
+        expected_by=business_days.expected_by(now, practice.country, practice.zone),
+    )
+    reminder = RemindApplicant(
+        application_id=application.id,
+        due=business_days.one_business_day_after(now, practice.country, practice.zone),
+    )
+    look = tuple(_look(application, check, now) for check in application.names)
+    told = tell(application)
+    return Decision(told.changed, told.facts, (*look, reminder))
+
+
+def _challenge(name: str, moment: Moment, expires_at: datetime) -> Challenge:
+    token = moment.unguessable(f"challenge {name}", TOKEN_BYTES).hex()
+    record_name, record_type, record_value = dcv.dns_challenge(name, token)
+    return Challenge(
+        record_name=record_name,
+        record_type=record_type,
+        record_value=record_value,
+        expires_at=expires_at,
+    )
+
+
+def _look(
+    application: Application, check: NameCheck, due: datetime, *, on_request: bool = False
+) -> CheckName:
+    return CheckName(
+        application_id=application.id,
+        name=check.name,
+        record_name=check.challenge.record_name,
+        record_value=check.challenge.record_value,
+        due=due,
+        on_request=on_request,
+    )
+
+
+def _renewed(check: NameCheck, moment: Moment) -> NameCheck:
+    """Replace a random value that has lived for too long; it proves nothing any more."""
+    life = policy.at(moment.now.date()).random_value_life
+    return replace(
+        check,
+        valid=False,
+        challenge=_challenge(check.name, moment, moment.now + life),
+        last_error="the random value has expired; publish the new one",
+    )
+
+
+def unproven(application: Application, name: str) -> NameCheck | None:
+    """Find a name that is still to be proven."""
+    if not isinstance(application.stage, Verifying):
+        return None
+    names = (one for one in application.names if one.name == name)
+    return next((one for one in names if not one.valid and not one.dropped), None)
+
+
+def note_check(
+    application: Application | None,
+    seen: NameChecked,
+    moment: Moment,
+    practice: Practice = PRACTICE,
+) -> Decision:
+    """Note what was found about one name; look again later where it was not the proof."""
+    application = known(application, seen.application_id)
+    check = unproven(application, seen.name)
+    if check is None:
+        return Decision()
+    looked = replace(
+        check,
+        valid=seen.reason is None,
+        attempts=check.attempts + 1,
+        last_error=seen.reason,
+        checked_at=moment.now,
+    )
+    if moment.now >= check.challenge.expires_at:
+        looked = _renewed(looked, moment)
+    after = replace(
+        application,
+        names=tuple(looked if one is check else one for one in application.names),
+    )
+    facts: list[Event] = []
+    if seen.on_request or looked.last_error != check.last_error or looked.valid:
+        facts.append(checked(after, looked))
+    if looked.valid:
+        return proceed(after, moment, practice, (*facts, _validated(after, looked, moment)))
+    again = _look(after, looked, moment.now + pause(looked.attempts))
+    told = tell(after, tuple(facts))
+    return Decision(told.changed, told.facts, (again,))
+
+
+def _validated(application: Application, check: NameCheck, moment: Moment) -> DomainValidated:
+    return DomainValidated(
+        application_id=application.id,
+        account_id=application.submitted.account_id,
+        name=check.name,
+        authorization_domain=authorization_domain(check.name),
+        method=METHOD,
+        validated_at=moment.now,
+    )
+
+
+def pause(attempts: int) -> timedelta:
+    """Wait longer each time: 5 s, 5 s, 10 s, … an hour."""
+    doubled: timedelta = AGAIN_FIRST * 2 ** min(max(attempts - 2, 0), 20)
+    return min(doubled, AGAIN_LONGEST)
+
+
+def check_now(application: Application | None, asked: CheckNameNow, moment: Moment) -> Decision:
+    """Look at one name at once, instead of when it would be its turn."""
+    application = known(application, asked.application_id)
+    check = unproven(application, asked.name)
+    if check is None:
+        return Decision()
+    return Decision(
+        errands=(_look(application, check, moment.now, on_request=True),),
+        closed=(check_id(application.id, check.name),),
+    )
+
+
+def drop(
+    application: Application | None,
+    asked: NameDropRequested,
+    moment: Moment,
+    practice: Practice = PRACTICE,
+) -> Decision:
+    """Go on without one name, if others are left and nothing was signed."""
+    application = known(application, asked.application_id)
+    if found := tuple(drop_objections(application, asked.name)):
+        refused = NameDropRefused(
+            application_id=application.id,
+            account_id=application.submitted.account_id,
+            name=asked.name,
+            objections=found,
+        )
+        return Decision(facts=(refused,))
+    granted = NameDropGranted(
+        application_id=application.id,
+        account_id=application.submitted.account_id,
+        name=asked.name,
+    )
+    names = tuple(
+        replace(one, dropped=True) if one.name == asked.name else one for one in application.names
+    )
+    decision = proceed(replace(application, names=names), moment, practice, (granted,))
+    gone = check_id(application.id, asked.name)
+    return replace(decision, closed=(*decision.closed, gone))
+
+
+def drop_objections(application: Application, name: str) -> Iterator[Objection]:
+    """Yield every ground against going on without that name."""
+    left = {one.name for one in application.names if not one.dropped}
+    if not isinstance(application.stage, Verifying):
+        yield Objection(
+            code="not_verifying", subject=name, message="the application is not being verified"
+        )
+    if name not in left:
+        yield Objection(code="unknown", subject=name, message="there is no such name (any more)")
+    elif len(left) == 1:
+        yield Objection(
+            code="last_name", subject=name, message="it is the last name; withdraw instead"
+        )
