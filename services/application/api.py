@@ -45,6 +45,7 @@ from shared.contracts.base import Objection
 from shared.dnsnames import SANDBOX
 from shared.problems import not_found, refused
 from shared.service import Parts
+from shared.tables import WantsCsv, listed
 
 ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
 APPLICANT = allow("applicant")
@@ -130,19 +131,20 @@ def _applications(app: FastAPI, parts: Parts) -> None:
             lambda one: one.status not in NOT_YET,
         )
 
-    @app.get(f"{PREFIX}/applications", tags=["application"])
+    @app.get(f"{PREFIX}/applications", tags=["application"], response_model=Page[ApplicationView])
     async def list_applications(
-        piece: ASlice, person: Annotated[Person, ANYONE]
-    ) -> Page[ApplicationView]:
+        piece: ASlice, person: Annotated[Person, ANYONE], as_csv: WantsCsv
+    ) -> Page[ApplicationView] | Response:
         """Applications of the caller's account, oldest first."""
         async with parts.postgres.transaction() as tx:
             found = await store.list_applications(
                 tx, person.account_id, piece.after, piece.limit + 1
             )
         page = piece.page(found, lambda one: one.id)
-        return Page(
+        shown: Page[ApplicationView] = Page(
             items=[show_application(one) for one in page.items], next_cursor=page.next_cursor
         )
+        return listed(shown, ApplicationView, as_csv=as_csv)
 
     @app.get(f"{PREFIX}/applications/{{application_id}}", tags=["application"], responses=PROBLEMS)
     async def get_application(
@@ -237,21 +239,23 @@ def _certificates(app: FastAPI, parts: Parts) -> None:
             raise not_found("certificate", certificate_id)
         return found
 
-    @app.get(f"{PREFIX}/certificates", tags=["certificate"])
+    @app.get(f"{PREFIX}/certificates", tags=["certificate"], response_model=Page[CertificateView])
     async def list_certificates(
         piece: ASlice,
         person: Annotated[Person, ANYONE],
+        as_csv: WantsCsv,
         q: Annotated[str | None, Query(max_length=253, description="name or serial")] = None,
-    ) -> Page[CertificateView]:
+    ) -> Page[CertificateView] | Response:
         """Certificates of the caller's account, oldest first."""
         async with parts.postgres.transaction() as tx:
             found = await store.list_certificates(
                 tx, person.account_id, q, piece.after, piece.limit + 1
             )
         page, now = piece.page(found, lambda one: one.id), parts.clock()
-        return Page(
+        shown: Page[CertificateView] = Page(
             items=[show_certificate(one, now) for one in page.items], next_cursor=page.next_cursor
         )
+        return listed(shown, CertificateView, as_csv=as_csv)
 
     @app.get(f"{PREFIX}/certificates/{{certificate_id}}", tags=["certificate"], responses=PROBLEMS)
     async def get_certificate(
