@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime
 
 from shared.contracts import waiver
 from shared.contracts.base import Event
@@ -118,6 +121,13 @@ FIELDS: Mapping[str, Any] = {
     "validation_method": "dns",
     "waiting_on": [WAITING],
 }
+TYPES: Mapping[Any, Any] = {
+    AwareDatetime: NOON,
+    UUID: "01a1f0c0-0009-7000-8000-000000000009",
+    str: "text",
+    int: 1,
+    bool: False,
+}
 OWN: Mapping[str, Mapping[str, Any]] = {
     "ApplicationSubmitted": {"names": NAMES},
     "CertificateIssued": {"names": NAMES},
@@ -127,7 +137,13 @@ OWN: Mapping[str, Mapping[str, Any]] = {
 
 
 def example(event: type[Event]) -> Any:
-    """Return `event` as it may be read; a field without an example takes its default."""
+    """Return `event` as it may be read.
+
+    A field without an example of its own has its default, or else what its type is shown by.
+    """
     known = {**FIELDS, **OWN.get(event.__name__, {})}
     given = {name: known[name] for name in event.model_fields if name in known}
+    for name, field in event.model_fields.items():
+        if name not in given and field.is_required():
+            given[name] = TYPES[field.annotation]
     return event.model_validate(given).model_dump(mode="json")
