@@ -18,22 +18,31 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.opcode
+import dns.rrset
 import dns.update
 from dns.rcode import Rcode
 from dns.rdataclass import IN
+from dns.rdatatype import A
+from dns.rrset import RRset
 
 from certfold.sandbox.hosts import Hosts
 from certfold.sandbox.records import ChangeRefusedError, Records
 
 HOST = "127.0.0.1"
+LOOPBACK_NET = "127."
 PLAIN_UDP = 512
 LARGEST_UDP = 1232  # fits into any path's packets
 IDLE_SECONDS = 10.0
 HEADER = struct.Struct("!HH8x")
 
 
-def respond(records: Records, wire: bytes, limit: int | None = None) -> bytes | None:
-    """Answer one message. With a `limit`, as in UDP, what is longer is cut and marked so."""
+def respond(
+    records: Records, wire: bytes, limit: int | None = None, loopback: str = HOST
+) -> bytes | None:
+    """Answer one message. With a `limit`, as in UDP, what is longer is cut and marked so.
+
+    Who asks from another network namespace is told another address than 127/8: `loopback`.
+    """
     if len(wire) < HEADER.size:
         return None
     try:
@@ -47,6 +56,8 @@ def respond(records: Records, wire: bytes, limit: int | None = None) -> bytes | 
         return None
     reply = dns.message.make_response(asked, our_payload=LARGEST_UDP)
     reply.set_rcode(_fill(records, asked, reply))
+    if loopback != HOST:
+        reply.answer = [_seen_from_there(one, loopback) for one in reply.answer]
     if limit is None:
         return reply.to_wire()
     most = min(max(asked.payload, PLAIN_UDP), limit) if asked.edns >= 0 else PLAIN_UDP
@@ -72,21 +83,28 @@ def _fill(records: Records, asked: dns.message.Message, reply: dns.message.Messa
     return rcode
 
 
+def _seen_from_there(known: RRset, loopback: str) -> RRset:
+    if known.rdtype != A:
+        return known
+    texts = [loopback if text.startswith(LOOPBACK_NET) else text for text in map(str, known)]
+    return dns.rrset.from_text_list(known.name, known.ttl, IN, A, texts)
+
+
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, records: Records, loopback: str) -> None:
+        self._records, self._loopback = records, loopback
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # In Python 3.11 it is no instance of it.
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if reply := respond(self._records, data, LARGEST_UDP):
+        if reply := respond(self._records, data, LARGEST_UDP, self._loopback):
             self._transport.sendto(reply, addr)
 
 
-async def serve(records: Records, port: int) -> None:
-    """Answer on `port`, UDP and TCP, until cancelled."""
+async def serve(records: Records, port: int, address: str = HOST, *, loopback: str = HOST) -> None:
+    """Answer on `port`, UDP and TCP, until cancelled; `loopback` as in `respond`."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
@@ -94,15 +112,15 @@ async def serve(records: Records, port: int) -> None:
                 async with asyncio.timeout(IDLE_SECONDS):
                     size = int.from_bytes(await reader.readexactly(2))
                     wire = await reader.readexactly(size)
-                if reply := respond(records, wire):
+                if reply := respond(records, wire, loopback=loopback):
                     writer.write(len(reply).to_bytes(2) + reply)
                     await writer.drain()
         writer.close()
 
     loop = asyncio.get_running_loop()
-    server = await asyncio.start_server(converse, HOST, port)
+    server = await asyncio.start_server(converse, address, port)
     transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Datagrams(records), local_addr=(HOST, port)
+        lambda: _Datagrams(records, loopback), local_addr=(address, port)
     )
     with contextlib.closing(transport):
         async with server:

@@ -173,14 +173,14 @@ async def converse(
         writer.close()
 
 
-async def serve(files: Path, http_port: int, tls_port: int) -> None:
+async def serve(files: Path, http_port: int, tls_port: int, address: str = ADDRESS) -> None:
     """Answer on both ports until cancelled."""
     for folder in (files / WWW, files / TLS):
         folder.mkdir(parents=True, exist_ok=True)
     talk = partial(converse, Sites(files / WWW))
     context = Certificates(files / TLS).server_context()
-    plain = await asyncio.start_server(talk, ADDRESS, http_port, limit=LONGEST_HEAD)
-    secure = await asyncio.start_server(talk, ADDRESS, tls_port, limit=LONGEST_HEAD, ssl=context)
+    plain = await asyncio.start_server(talk, address, http_port, limit=LONGEST_HEAD)
+    secure = await asyncio.start_server(talk, address, tls_port, limit=LONGEST_HEAD, ssl=context)
     async with plain, secure:
         await asyncio.gather(plain.serve_forever(), secure.serve_forever())
 
