@@ -10,21 +10,25 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from certfold.demo import DemoFailedError, demo
+from certfold.demo import DemoFailedError, attach, demo
 from certfold.embedded.supervise import CannotStartError
 
 app = typer.Typer()
 
-Folder = Annotated[Path, typer.Option("--data", help="Made anew each time.")]
+Folder = Annotated[Path | None, typer.Option("--data", help="Made anew each time: .data/demo.")]
+Attach = Annotated[
+    bool, typer.Option("--attach", help="On what is up already, whose folder is .data.")
+]
 
 
 @app.command("demo")
-def play(data: Folder = Path(".data/demo")) -> None:
+def play(data: Folder = None, *, attach: Attach = False) -> None:
     """Play the whole story, from a purchase event to an installed certificate; take a minute."""
-    sys.exit(asyncio.run(_play(data)))
+    folder = data or Path(".data" if attach else ".data/demo")
+    sys.exit(asyncio.run(_play(folder, attached=attach)))
 
 
-async def _play(folder: Path) -> int:
+async def _play(folder: Path, *, attached: bool) -> int:
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
     if running := asyncio.current_task():
@@ -45,13 +49,12 @@ async def _play(folder: Path) -> int:
                 console.print(f"  {said}", markup=False)
 
         try:
-            await demo(folder, tell, say)
+            await (attach(folder, say) if attached else demo(folder, tell, say))
         except asyncio.CancelledError:
             return 130
         except (DemoFailedError, CannotStartError) as error:
             typer.echo(f"the demo did not come to its end: {error}", err=True)
             return 1
-    console.print(
-        f"\n[bold green]done[/] in {time.monotonic() - began:.0f} s; nothing runs any more"
-    )
+    left = "what was up stays up" if attached else "nothing runs any more"
+    console.print(f"\n[bold green]done[/] in {time.monotonic() - began:.0f} s; {left}")
     return 0

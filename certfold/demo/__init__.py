@@ -4,6 +4,6 @@ Everybody here knows Certfold from outside only: by its topics, its API and the 
 """
 
 from certfold.demo.actors import DemoFailedError
-from certfold.demo.story import demo
+from certfold.demo.story import attach, demo
 
-__all__ = ["DemoFailedError", "demo"]
+__all__ = ["DemoFailedError", "attach", "demo"]

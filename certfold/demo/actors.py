@@ -43,6 +43,15 @@ class Person:
     async def get(self, path: str, **query: str) -> Any:
         return self._read(await self._http.get(path, params=query))
 
+    async def all(self, path: str, **query: str) -> list[Any]:
+        """Read a list to its end."""
+        page = await self.get(path, limit="200", **query)
+        found = page["items"]
+        while page["next_cursor"]:
+            page = await self.get(path, limit="200", cursor=page["next_cursor"], **query)
+            found += page["items"]
+        return list(found)
+
     async def download(self, path: str, **query: str) -> bytes:
         answer = await self._http.get(path, params=query)
         self._check(answer)
@@ -65,11 +74,16 @@ class Person:
             )
 
 
-async def publish(kafka: str, purchases: Path, account_id: str) -> list[Any]:
-    """Publish what the shop has sold, in both modes of CloudEvents; return the purchases."""
+async def publish(kafka: str, purchases: Path, account_id: str, suffix: str = "") -> list[Any]:
+    """Publish what the shop has sold, in both modes of CloudEvents; return the purchases.
+
+    A shop that has sold the same before gives its orders another `suffix`.
+    """
     lines = [json.loads(line) for line in purchases.read_text().splitlines()]
     async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as shop:
         for line in lines:
+            line["id"] += suffix
+            line["data"]["purchase_id"] += suffix
             line["data"]["account_id"] = account_id
             value, headers = _cloudevent(line)
             key = line["data"]["purchase_id"].encode()

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import shutil
 import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from certfold.demo.actors import (
     DemoFailedError,
@@ -61,6 +63,7 @@ class Story:
     applicant: Person
     officer: Person
     notifier: Notifier
+    suffix: str = ""
     spare: dict[str, list[str]] = field(default_factory=dict)
     combined: dict[str, Any] = field(default_factory=dict)
     application: dict[str, Any] = field(default_factory=dict)
@@ -108,17 +111,35 @@ async def demo(folder: Path, tell: Tell, say: Callable[[str, str], None]) -> Non
     """Bring everything up afresh in `folder`, play the story, and take everything down."""
     shutil.rmtree(folder, ignore_errors=True)
     async with system(folder, tell) as endpoints, stage(folder, endpoints, say) as story:
-        for title, step in STEPS:
-            story.heading(title)
-            try:
-                await step(story)
-            except (TimeoutError, OSError, KeyError) as error:
-                raise DemoFailedError(f"{title}: {error!r}") from error
+        await play(story)
+
+
+async def attach(folder: Path, say: Callable[[str, str], None]) -> None:
+    """Play the story on a system that is up, and tells so in `folder`; it may have been before."""
+    try:
+        endpoints = json.loads((folder / "endpoints.json").read_text())
+    except (OSError, ValueError) as error:
+        raise DemoFailedError(f"nothing is up that tells where it is: {error}") from None
+    async with stage(folder, endpoints, say, suffix=f"-{uuid4().hex[:8]}") as story:
+        await play(story)
+
+
+async def play(story: Story) -> None:
+    """Play all steps, each on what the ones before it have left."""
+    for title, step in STEPS:
+        story.heading(title)
+        try:
+            await step(story)
+        except (TimeoutError, OSError, KeyError) as error:
+            raise DemoFailedError(f"{title}: {error!r}") from error
 
 
 @asynccontextmanager
 async def stage(
-    folder: Path, endpoints: Mapping[str, Any], say: Callable[[str, str], None]
+    folder: Path,
+    endpoints: Mapping[str, Any],
+    say: Callable[[str, str], None],
+    suffix: str = "",
 ) -> AsyncIterator[Story]:
     """Bring the people together, and let the notifier listen."""
     tokens = endpoints["tokens"]
@@ -134,13 +155,14 @@ async def stage(
             applicant=people[0],
             officer=people[1],
             notifier=await stack.enter_async_context(notifier(endpoints["kafka"])),
+            suffix=suffix,
         )
 
 
 async def purchase(story: Story) -> None:
     """Publish what was sold; one purchase comes twice, and counts once."""
     account = story.endpoints["account_id"]
-    sold = await publish(story.endpoints["kafka"], PURCHASES, account)
+    sold = await publish(story.endpoints["kafka"], PURCHASES, account, story.suffix)
     story.tell(f"the shop published {len(sold)} purchase events, one of them twice")
     for one in {line["purchase_id"]: line for line in sold}.values():
         heard = await story.notifier.hears("InstancesPurchased", purchase_id=one["purchase_id"])
@@ -152,13 +174,14 @@ async def purchase(story: Story) -> None:
 
 async def create(story: Story) -> None:
     """Use "Apply for Certificate" above the list."""
-    quota = (await story.applicant.get("/quota"))["items"]
-    [one] = [one for one in quota if one["purchase_id"] == "1001"]
-    wish = {"purchase_id": "1001", "count": one["remaining"], "term_years": 1}
+    ours = f"1001{story.suffix}"
+    [one] = [one for one in await story.applicant.all("/quota") if one["purchase_id"] == ours]
+    wish = {"purchase_id": ours, "count": one["remaining"], "term_years": 1}
     await story.applicant.post("/instances", wish)
-    await story.notifier.hears("InstanceCreated", purchase_id="1003")
-    page = await story.applicant.get("/instances", status="pending_application")
-    for one in page["items"]:
+    await story.notifier.hears("InstanceCreated", purchase_id=f"1003{story.suffix}")
+    for one in await story.applicant.all("/instances", status="pending_application"):
+        if not (one["purchase_id"] or "").endswith(story.suffix):
+            continue  # bought when the story was played before
         key = f"{one['certificate_type']} {'wildcard' if one['names']['wildcard'] else 'single'}"
         story.spare.setdefault(key, []).append(one["instance_id"])
         story.tell(f"{one['name']}  {one['status']}  {key}")
