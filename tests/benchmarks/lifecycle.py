@@ -26,9 +26,7 @@ NOTES = (
 )
 
 
-async def measure(
-    servers: Servers, lifecycles: int, few: int, rounds: int, tell: Tell
-) -> Table:
+async def measure(servers: Servers, lifecycles: int, few: int, rounds: int, tell: Tell) -> Table:
     """Let the three take turns; `few` lifecycles are enough for the baseline, which is steady."""
     tape = floor.Tape()
     async with ground(servers) as one, ground(servers) as other:

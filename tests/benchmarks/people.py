@@ -95,9 +95,7 @@ class Order:
 def orders(count: int) -> list[Order]:
     """Make the input of so many lifecycles of one new account; each has a key of its own."""
     account_id = f"acme-{uuid4().hex[:8]}"
-    return [
-        Order(account_id, str(new_id(utc_now())), names, csr(names)) for names in _names(count)
-    ]
+    return [Order(account_id, str(new_id(utc_now())), names, csr(names)) for names in _names(count)]
 
 
 def _names(count: int) -> Iterator[tuple[str, ...]]:

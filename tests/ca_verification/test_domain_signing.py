@@ -158,7 +158,9 @@ def test_what_is_signed_is_issued_as_it_was_intended_and_nothing_left_to_do() ->
     )
 
     assert issue(SIGNING, make.SIGNED, LATER) == Decision(
-        (make.begun(stage=Issued(CERTIFICATE, "f00", NOT_AFTER)),), (issued,), closed=SIGNING.everything
+        (make.begun(stage=Issued(CERTIFICATE, "f00", NOT_AFTER)),),
+        (issued,),
+        closed=SIGNING.everything,
     )
 
 

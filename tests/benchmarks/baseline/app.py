@@ -109,9 +109,7 @@ class Baseline:
         members = await _abreast(
             inventory.create_instances(self.pool, one.key, MEMBERS) for one in orders
         )
-        asked = await _abreast(
-            combination.combine(self.pool, account_id, ids) for ids in members
-        )
+        asked = await _abreast(combination.combine(self.pool, account_id, ids) for ids in members)
         await self._until(
             "SELECT count(*) FROM combinations WHERE account_id = $1 AND status = 'combined'",
             len(orders),
