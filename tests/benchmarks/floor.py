@@ -1,4 +1,4 @@
-"""The floor: the same SQL in the same batches, and the cryptography. No broker, no framework, no code.
+"""The floor: the same SQL in the same batches, and the cryptography. No broker, no framework.
 
 One round of ours is overheard, statement by statement with its values; a round of the floor says it
 all again to an empty database, in the order in which it was answered. What asked and found nothing,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Self
 from urllib.parse import urlsplit
 
 import psutil
@@ -49,7 +50,7 @@ class Watch:
     seconds: float = 0.0
     cpu: Cpu = field(default_factory=lambda: Cpu(0, 0, 0))
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> Self:
         self.cpu, self.seconds = self.meter.cpu(), time.perf_counter()
         return self
 

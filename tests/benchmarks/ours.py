@@ -1,9 +1,9 @@
 """Our side: the four services as they run, in one process, and what people do in bulk.
 
-Everything but the people goes its real way: Kafka, batches, PostgreSQL, outbox, relay, errands. What
-an applicant or an officer commands is handed to each service's `traffic`, where the HTTP API would
-hand it too: HTTP is measured by nobody here. Names are found in no DNS and the linter lets all pass,
-because the other side has neither.
+Everything but the people goes its real way: Kafka, batches, PostgreSQL, outbox, relay, errands.
+What an applicant or an officer commands is handed to each service's `traffic`, where the HTTP API
+would hand it too: HTTP is measured by nobody here. Names are found in no DNS and the linter lets
+all pass, because the other side has neither.
 """
 
 import asyncio

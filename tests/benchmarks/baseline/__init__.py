@@ -1,7 +1,7 @@
 """The same lifecycle the way most people would write it with FastStream: what we compare with.
 
-One message at a time, one transaction a message. Where there was a choice, FastStream's documentation
-made it, and where that is silent, whatever is better for this side:
+One message at a time, one transaction a message. Where there was a choice, FastStream's
+documentation made it, and where that is silent, whatever is better for this side:
 
 - `@broker.subscriber` for each topic, a handler for each event told apart by `filter=` on a header
   ("Application-level filtering"), pydantic models as parameters, the pool from `Context()`;

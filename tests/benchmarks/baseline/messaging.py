@@ -23,13 +23,12 @@ def topic(event: type[Event]) -> str:
 
 def listen(router: KafkaRouter, event: type[Event], group: str) -> DefaultSubscriber:
     """Subscribe to the topic of that event; whatever has no handler of its own is passed by."""
-    subscriber = router.subscriber(
+    return router.subscriber(
         topic(event),
         group_id=f"baseline-{group}",
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.NACK_ON_ERROR,
     )
-    return subscriber
 
 
 def is_a(event: type[Event]) -> Callable[[KafkaMessage], Awaitable[bool]]:
