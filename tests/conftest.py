@@ -6,10 +6,14 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from shared.migrate import migrate
 from shared.postgres import Postgres
 from tests.servers import Servers, servers
+
+settings.register_profile("tests", deadline=None)  # other work may slow any example down
+settings.load_profile("tests")
 
 PASSWORD = "tests-only"  # noqa: S105 - of roles that live as long as a test
 

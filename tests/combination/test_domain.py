@@ -4,7 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.combination.api import view
@@ -127,7 +127,7 @@ def test_reserved_members_become_one_instance_with_the_waiver_on_record() -> Non
 
 
 def test_refusal_of_the_inventory_is_passed_on_with_all_its_objections() -> None:
-    refused = CombinationRefused(**WHO, objections=FOUND)
+    refused = CombinationRefused(**WHO, member_instance_ids=(A, B), objections=FOUND)
 
     assert give_up(WAITING, REFUSAL, MOMENT) == Decision((REFUSED,), (refused,))
 
@@ -189,7 +189,6 @@ MESSAGES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(MESSAGES)
 def test_no_combination_is_both_concluded_and_refused(messages) -> None:
     told = fold(road, [heard(message, n) for n, message in enumerate(messages)]).said
@@ -198,7 +197,6 @@ def test_no_combination_is_both_concluded_and_refused(messages) -> None:
     assert len(ends) == len(set(ends))
 
 
-@settings(deadline=None)
 @given(MESSAGES, st.data())
 def test_cutting_a_batch_changes_nothing(messages, data) -> None:
     batch = [heard(message, n) for n, message in enumerate(messages)]

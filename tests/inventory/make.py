@@ -1,11 +1,13 @@
 """Well-formed values for inventory tests; say only what your test is about."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from services.inventory.domain import CreateInstances
+from services.inventory.domain.holding import UNCLAIMED_AFTER
+from services.inventory.domain.messages import EndReservation
 from services.inventory.domain.things import (
     Claimed,
     Combined,
@@ -14,6 +16,7 @@ from services.inventory.domain.things import (
     PendingApplication,
     Purchase,
     Reserved,
+    Revoked,
     ValidationFailed,
 )
 from shared.contracts.application import ApplicationRequested, ApplicationWithdrawn
@@ -44,6 +47,8 @@ CLAIMED = Claimed(APPLICATION)
 UNDER_REVIEW = Claimed(APPLICATION, under_review=True)
 FAILED = ValidationFailed(APPLICATION)
 ISSUED = Issued(APPLICATION, CERTIFICATE, NOON, NOON + timedelta(days=199))
+REVOKED = Revoked(APPLICATION, CERTIFICATE)
+PRICE = Price(amount=Decimal("298.00"), currency="CNY")
 WAIVED = Objection(code="refund_waiver_not_acknowledged", subject="it", message="agree")
 
 
@@ -56,7 +61,7 @@ def purchase(**changes: object) -> PurchaseCompleted:
         "names": Names(single=1),
         "quantity": 2,
         "term_years": 1,
-        "price": Price(amount=Decimal("298.00"), currency="CNY"),
+        "price": PRICE,
         "paid_at": NOON,
         "source": "/shop",
     }
@@ -92,6 +97,7 @@ def instance(instance_id: UUID = A, **changes: object) -> Instance:
         created_at=NOON,
         purchase_id="order-7",
         paid_at=NOON,
+        price=PRICE,
     )
     return replace(pending, **changes)  # type: ignore[arg-type]
 
@@ -105,6 +111,12 @@ def request(*ids: UUID, **changes: object) -> CombinationRequested:
         combination_id=COMBINATION, account_id=ACCOUNT, member_instance_ids=ids or (A, B)
     )
     return asked.model_copy(update=changes)
+
+
+def end_of_reservation(*ids: UUID, due: datetime = NOON + UNCLAIMED_AFTER) -> EndReservation:
+    return EndReservation(
+        combination_id=COMBINATION, account_id=ACCOUNT, member_instance_ids=ids or (A, B), due=due
+    )
 
 
 def combined(*ids: UUID, **changes: object) -> InstancesCombined:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.inventory.domain.things import Instance
@@ -38,7 +38,6 @@ MESSAGES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(MESSAGES, st.data())
 def test_cutting_a_batch_changes_nothing(messages, data) -> None:
     batch = [heard(message, n) for n, message in enumerate(messages)]
@@ -52,7 +51,7 @@ def test_cutting_a_batch_changes_nothing(messages, data) -> None:
 def test_purchase_weighs_as_much_as_is_made_of_it() -> None:
     lots = make.purchase(quantity=900)
 
-    assert road.weight(heard(lots, 0)) == 1
+    assert road.weight(heard(lots, 0)) == 900  # the account may want all of it at once
     assert road.weight(heard(lots.model_copy(update={"auto_create": True}), 0)) == 900
     assert road.weight(heard(make.creation(count=7), 0)) == 7
     assert road.weight(heard(make.combined(), 0)) == 3

@@ -1,7 +1,7 @@
 """From a purchase to quota, and from quota to instances."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.inventory.domain import PurchaseContradictedError, create, receive
@@ -140,7 +140,6 @@ def test_what_the_quota_does_not_hold_is_refused_and_nothing_made(
     )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30), st.lists(st.integers(1, 12)))
 def test_no_more_instances_are_ever_made_than_were_bought(quantity, counts) -> None:
     purchase, made = make.quota(quantity=quantity), 0
