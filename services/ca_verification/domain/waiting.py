@@ -31,6 +31,7 @@ NEXT_ACTIONS: dict[Item, str] = {
     "operational_existence": "nothing to do",
     "final_review": "nothing to do",
 }
+HELP: dict[Item, str] = {"callback": NEXT_ACTIONS["callback"]}
 
 
 def waiting_on(application: Application) -> Iterator[Waiting]:
@@ -91,7 +92,9 @@ def _for_task(task: Task) -> Waiting:
         party="applicant" if asked else "ca",
         reason=asked or REASONS[task.item],
         since=task.outcome.since,
-        next_action="help the CA with it" if asked else NEXT_ACTIONS[task.item],
+        next_action=HELP.get(task.item, "help the CA with it")
+        if asked
+        else NEXT_ACTIONS[task.item],
     )
 
 
