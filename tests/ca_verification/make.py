@@ -35,6 +35,7 @@ from shared.contracts.base import Objection
 from shared.decision import Moment
 
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NOT_AFTER = FRIDAY + timedelta(days=199)
 MOMENT = Moment(FRIDAY, cause=UUID(int=99), host=FRIDAY, secret=bytes(32))
 LATER = replace(MOMENT, now=FRIDAY + timedelta(hours=1), host=FRIDAY + timedelta(hours=1))
 PRACTICE = Practice(support_contact="support@ca.example")
@@ -67,7 +68,7 @@ SUBMITTED = ApplicationSubmitted(
     validation_method="dns",
     submitted_at=FRIDAY,
 )
-SIGNING = Signing(CERTIFICATE, "f00", FRIDAY, FRIDAY + timedelta(days=199))
+SIGNING = Signing(CERTIFICATE, "f00", FRIDAY, NOT_AFTER)
 ENDS = {
     "issued": Issued(CERTIFICATE, "f00", NOT_AFTER),
     "rejected": Rejected((Objection(code="callback_refused", subject="callback", message="no"),)),

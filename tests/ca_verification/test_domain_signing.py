@@ -42,6 +42,7 @@ from tests.ca_verification.make import (
     LATER,
     MOMENT,
     NAMES,
+    NOT_AFTER,
     PRACTICE,
     WHO,
 )
@@ -81,6 +82,8 @@ def test_intent_to_sign_is_kept_with_the_errand_that_signs_exactly_it() -> None:
             serial_number=application.stage.serial_number,
             not_before=application.stage.not_before,
             not_after=application.stage.not_after,
+            pki_url=PRACTICE.pki_url,
+            reserved_ok=PRACTICE.reserved_ok,
         ),
     )
 
@@ -150,7 +153,7 @@ def test_what_is_signed_is_issued_as_it_was_intended_and_nothing_left_to_do() ->
         names=NAMES,
         serial_number="f00",
         not_before=FRIDAY,
-        not_after=FRIDAY + timedelta(days=199),
+        not_after=NOT_AFTER,
         sha256_fingerprint="ab",
         certificate_pem="leaf",
         chain_pem="chain",
