@@ -12,11 +12,17 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-
-from shared.contracts.purchases import CertificateType
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 REFUND_PERIOD = timedelta(days=7)  # 604,800 s after payment, the last second included
 # An instance is about to expire in the last third of its certificate's real lifetime.
@@ -48,8 +54,8 @@ class Line(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     since: date
-    brand: str = ANY
-    certificate_type: CertificateType | Literal["*"] = "*"
+    brand: Annotated[str, StringConstraints(min_length=1, max_length=32)] = ANY
+    certificate_type: Literal["DV", "OV", "EV", "*"] = "*"
     combinable: bool | None = None
     fewest: int | None = Field(None, ge=2, le=1000)
     term_years: int | None = Field(None, ge=1, le=10)
@@ -65,6 +71,12 @@ class Line(BaseModel):
     @classmethod
     def _is_a_code(cls, brand: str) -> str:
         return brand.lower()
+
+    @model_validator(mode="after")
+    def _sets_something(self) -> Self:
+        if not self.changes:
+            raise ValueError("sets no rule")
+        return self
 
     def fits(self, day: date, brand: str, certificate_type: str) -> bool:
         """Say whether this line has a say there and then."""
