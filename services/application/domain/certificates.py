@@ -21,6 +21,7 @@ from services.application.domain.things import (
     Submitted,
 )
 from shared.contracts.application import CertificateInstalled, RevocationRequested
+from shared.contracts.base import Objection
 from shared.contracts.ca_verification import (
     CertificateIssued,
     CertificateRevoked,
@@ -114,8 +115,13 @@ def _look_later(certificate: Certificate, host: Host, moment: Moment) -> LookAtH
 
 
 def ask_to_revoke(certificate: Certificate | None, asked: RequestRevocation, _: Moment) -> Decision:
-    """Ask the CA to take the certificate back."""
+    """Ask the CA to take the certificate back; what is known to be revoked it will refuse."""
     certificate = held(certificate, asked.certificate_id)
+    found: tuple[Objection, ...] = ()
+    if revocation := certificate.revocation:
+        message = f"it was revoked on {revocation.revoked_at:%Y-%m-%d %H:%M} UTC"
+        subject = str(certificate.id)
+        found = (Objection(code="already_revoked", subject=subject, message=message),)
     wish = RevocationRequested(
         application_id=certificate.application_id,
         account_id=certificate.account_id,
@@ -123,7 +129,7 @@ def ask_to_revoke(certificate: Certificate | None, asked: RequestRevocation, _: 
         reason=asked.reason,
         requested_by=asked.requested_by,
     )
-    return Decision((replace(certificate, revocation_objections=()),), (wish,))
+    return Decision((replace(certificate, revocation_objections=found),), (wish,))
 
 
 def note_revoked(
