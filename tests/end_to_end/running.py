@@ -1,4 +1,7 @@
-"""`certfold up` in a process of its own, on a data folder and ports of its own."""
+"""`certfold up` in a process of its own, on a data folder and ports of its own.
+
+`TEST_SYSTEM` names the data folder of a system that is up already, for who writes tests.
+"""
 
 import json
 import os
@@ -27,7 +30,7 @@ START_SECONDS, STOP_SECONDS = 120.0, 20.0
 class System:
     """A system that runs; what it says goes to `said.log` in its folder."""
 
-    def __init__(self, folder: Path, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, folder: Path, process: "subprocess.Popen[bytes] | None") -> None:
         self.folder, self._process = folder, process
         self.endpoints: Mapping[str, Any] = {}
 
@@ -35,7 +38,8 @@ class System:
         """Wait for its endpoints; raise with what it said if it ends instead."""
         end = time.monotonic() + START_SECONDS
         while not (self.folder / "endpoints.json").exists():
-            if self._process.poll() is not None or time.monotonic() > end:
+            has_ended = self._process is None or self._process.poll() is not None
+            if has_ended or time.monotonic() > end:
                 raise AssertionError(f"it does not come up:\n{self.said()}")
             time.sleep(0.1)
         self.endpoints = json.loads((self.folder / "endpoints.json").read_text())
@@ -58,6 +62,8 @@ class System:
 
     def stop(self) -> None:
         """Stop all of it, in order."""
+        if self._process is None:
+            return  # not ours
         if self._process.poll() is None:
             self._process.terminate()
         self._process.wait(STOP_SECONDS)
@@ -92,6 +98,13 @@ def running(folder: Path, **environment: str) -> Iterator[System]:
         yield system
     finally:
         system.stop()
+
+
+def up_already(folder: Path) -> System:
+    """Return a system that somebody else has started."""
+    system = System(folder, None)
+    system.wait_until_up()
+    return system
 
 
 def ports() -> dict[str, str]:
