@@ -7,19 +7,19 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from certfold import client as certfold_client
-from certfold import provision
-from certfold.client import Client, Json, Refused, Unreachable, endpoints
-from certfold.commands_client import REFUSED, UNREACHABLE, As, AsJson, asking, fail
+from certfold import calling, provision
+from certfold.calling import Json, Refused, Unreachable, endpoints
+from certfold.client import Client
+from certfold.commands_asking import REFUSED, UNREACHABLE, As, AsJson, asking, fail
 from certfold.show import tell_items, tell_thing
 from certfold.up.settings import SETTINGS
 
 ASK_SECONDS = 2.0
 COMMON = "CERTFOLD_"
 OURS = {
-    certfold_client.ENDPOINTS: "where endpoints.json is; .data/endpoints.json by default",
-    certfold_client.API: "where the API is, for commands; endpoints.json tells by default",
-    certfold_client.TOKEN: "the token that commands use; a login of endpoints.json by default",
+    calling.ENDPOINTS: "where endpoints.json is; .data/endpoints.json by default",
+    calling.API: "where the API is, for commands; endpoints.json tells by default",
+    calling.TOKEN: "the token that commands use; a login of endpoints.json by default",
     "CERTFOLD_POSTGRES_ADMIN_DSN": "a superuser's, for `certfold migrate`",
 }
 

@@ -4,8 +4,10 @@ from contextlib import suppress
 
 import typer
 
-from certfold.commands_client import app as domain
+from certfold.commands_application import app as application
+from certfold.commands_certificates import app as certificates
 from certfold.commands_demo import app as demo
+from certfold.commands_inventory import app as inventory
 from certfold.commands_operator import app as operator
 from certfold.commands_stack import stack
 
@@ -15,7 +17,7 @@ root = typer.Typer(
     pretty_exceptions_show_locals=False,  # they may hold secrets
     help="Fold many prepaid certificate instances into one, and follow it to its issuance.",
 )
-for app in (stack, demo, domain, operator):
+for app in (stack, demo, inventory, application, certificates, operator):
     root.add_typer(app)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import FastAPI, Query
@@ -39,6 +39,10 @@ from shared.service import Parts
 from shared.tables import WantsCsv, listed
 
 MOST_MEMBERS = 1000
+Sort = Literal[
+    "created_at", "-created_at", "name", "-name",
+    "names_total", "-names_total", "paid_at", "-paid_at",
+]  # fmt: skip
 ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
 APPLICANT = allow("applicant")
 
@@ -195,8 +199,9 @@ def _instances(app: FastAPI, parts: Parts) -> None:
         certificate_type: Annotated[CertificateType | None, Query()] = None,
         purchase_id: Annotated[str | None, Query(max_length=64)] = None,
         tag: Annotated[str | None, Query(max_length=40)] = None,
+        sort: Annotated[Sort, Query(description="`-` turns the order round")] = "created_at",
     ) -> Page[InstanceView] | Response:
-        """Instances of the caller's account, oldest first, whatever their status."""
+        """Instances of the caller's account, whatever their status."""
         async with parts.postgres.transaction() as tx:
             found = await store.list_instances(
                 tx,
@@ -208,6 +213,7 @@ def _instances(app: FastAPI, parts: Parts) -> None:
                 certificate_type=certificate_type,
                 purchase_id=purchase_id,
                 tag=tag,
+                sort=sort,
                 after=piece.after,
                 limit=piece.limit + 1,
             )

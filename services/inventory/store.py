@@ -168,6 +168,25 @@ async def find_instances(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Ins
     return {row["id"]: _instance(row) for row in rows}
 
 
+# What a list may be sorted by; equals follow by id, which is by age.
+SORTS = {
+    "created_at": "id",
+    "name": "lower(name)",
+    "names_total": "single_names + wildcard_names + ip_names",
+    "paid_at": "coalesce(paid_at, 'infinity')",
+}
+
+
+def _sorted(sort: str) -> tuple[str, str]:
+    """Write the condition to come after the row $9, and the order; `-` turns it round."""
+    by = SORTS[sort.removeprefix("-")]
+    after, way = ("<", "DESC") if sort.startswith("-") else (">", "ASC")
+    if by == "id":
+        return f"id {after} $9", f"id {way}"
+    last = f"(SELECT {by}, id FROM instances WHERE id = $9)"  # noqa: S608 - `by` is ours
+    return f"({by}, id) {after} {last}", f"{by} {way}, id {way}"
+
+
 async def list_instances(
     tx: Transaction,
     now: datetime,
@@ -180,10 +199,12 @@ async def list_instances(
     purchase_id: str | None = None,
     tag: str | None = None,
     instance_id: UUID | None = None,
+    sort: str = "created_at",
     after: UUID | None = None,
     limit: int = 1,
 ) -> list[tuple[Instance, str]]:
-    """Read instances with the status that each is shown with, oldest first."""
+    """Read instances with the status that each is shown with; `sort` is one of SORTS, or -it."""
+    follows, order = _sorted(sort)
     rows = await tx.fetch(
         f"""
         SELECT *, {STATUS} AS status FROM instances
@@ -192,10 +213,10 @@ async def list_instances(
            AND ($5::text IS NULL OR brand = lower($5))
            AND ($6::text IS NULL OR certificate_type = upper($6))
            AND ($7::text IS NULL OR purchase_id = $7)
-           AND ($8::uuid IS NULL OR id = $8) AND ($9::uuid IS NULL OR id > $9)
+           AND ($8::uuid IS NULL OR id = $8) AND ($9::uuid IS NULL OR {follows})
            AND ($11::text IS NULL OR tags ? $11)
-         ORDER BY id LIMIT $10
-        """,  # noqa: S608 - STATUS is ours
+         ORDER BY {order} LIMIT $10
+        """,  # noqa: S608 - all of it is ours
         now,
         account_id,
         status,

@@ -19,9 +19,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from typer.testing import CliRunner, Result
 
-from certfold import client as certfold_client
-from certfold.client import Client, Download, Refused, Unreachable
-from certfold.commands_client import unpack
+from certfold import calling, client
+from certfold.calling import Refused, Unreachable
+from certfold.client import Client, Download
+from certfold.commands_certificates import unpack
 from certfold.main import root
 from certfold.show import text
 
@@ -87,8 +88,8 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     file.write_text(json.dumps({"api": api.url, "tokens": tokens, "health": health}))
     monkeypatch.setenv("CERTFOLD_ENDPOINTS", str(file))
     monkeypatch.delenv("CERTFOLD_TOKEN", raising=False)
-    monkeypatch.setattr(certfold_client, "AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(certfold_client, "LOOK_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(calling, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(client, "LOOK_AGAIN_SECONDS", 0.01)
     yield api
     server.should_exit = True
     thread.join()
@@ -134,7 +135,7 @@ def test_who_stays_away_is_unreachable(api: Api) -> None:
     with Client.found() as client, pytest.raises(Unreachable, match="503 away"):
         client.me()
 
-    assert len(api.asked) == certfold_client.TRIES
+    assert len(api.asked) == calling.TRIES
 
 
 def test_a_refusal_tells_every_objection(api: Api) -> None:
