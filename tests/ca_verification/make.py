@@ -12,6 +12,7 @@ from services.ca_verification.domain.messages import (
     DecideTask,
     NameChecked,
     RemindApplicant,
+    TryAgain,
 )
 from services.ca_verification.domain.things import (
     Application,
@@ -20,6 +21,7 @@ from services.ca_verification.domain.things import (
     Item,
     NotLinted,
     Rejected,
+    Revoked,
     Signing,
     Task,
     Withdrawn,
@@ -28,7 +30,9 @@ from services.ca_verification.domain.waiting import waiting_on
 from shared.contracts.application import (
     ApplicationSubmitted,
     Contact,
+    NameDropRequested,
     Organisation,
+    RevocationRequested,
     WithdrawalRequested,
 )
 from shared.contracts.base import Objection
@@ -71,6 +75,7 @@ SUBMITTED = ApplicationSubmitted(
 SIGNING = Signing(CERTIFICATE, "f00", FRIDAY, NOT_AFTER)
 ENDS = {
     "issued": Issued(CERTIFICATE, "f00", NOT_AFTER),
+    "revoked": Revoked(CERTIFICATE, "f00", NOT_AFTER, "key_compromise", FRIDAY),
     "rejected": Rejected((Objection(code="callback_refused", subject="callback", message="no"),)),
     "withdrawn": Withdrawn(),
 }
@@ -84,7 +89,12 @@ SIGNED = CertificateSigned(
 NOT_LINTED = CertificateNotLinted(application_id=APPLICATION, findings=("no OU", "too long"))
 HELD_BACK = NotLinted(NOT_LINTED.findings, FRIDAY)
 REMINDER = RemindApplicant(application_id=APPLICATION)
+TRY_AGAIN = TryAgain(application_id=APPLICATION)
 WITHDRAW = WithdrawalRequested(**WHO, requested_by="ann")
+REVOKE = RevocationRequested(
+    **WHO, certificate_id=CERTIFICATE, reason="superseded", requested_by="ann"
+)
+DROP = NameDropRequested(**WHO, name=NAMES[0], requested_by="ann")
 
 
 def submitted(certificate_type: str = "OV", **changes: object) -> ApplicationSubmitted:

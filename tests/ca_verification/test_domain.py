@@ -13,11 +13,14 @@ from services.ca_verification.domain import (
     Practice,
     begin,
     check_now,
+    drop,
     issue,
     keep_back,
     note_check,
     pause,
     remind,
+    revoke,
+    try_again,
     withdraw,
 )
 from services.ca_verification.domain.messages import CheckName, RemindApplicant
@@ -341,6 +344,9 @@ def test_nobody_is_reminded_of_what_has_ended(end) -> None:
         (keep_back, make.NOT_LINTED),
         (remind, make.REMINDER),
         (withdraw, make.WITHDRAW),
+        (drop, make.DROP),
+        (revoke, make.REVOKE),
+        (try_again, make.TRY_AGAIN),
     ],
 )
 def test_application_that_was_never_submitted_needs_a_person(decide, message) -> None:

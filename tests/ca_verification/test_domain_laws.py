@@ -36,7 +36,9 @@ NEWS = (
         note=st.sampled_from(["", "why"]),
         decided_by=st.sampled_from(["olga", "rita"]),
     )
-    | st.sampled_from([make.SIGNED, make.NOT_LINTED, make.REMINDER, make.WITHDRAW])
+    | st.builds(make.DROP.model_copy, update=st.builds(dict, name=st.sampled_from(NAMES)))
+    | st.sampled_from([make.SIGNED, make.NOT_LINTED, make.TRY_AGAIN, make.REVOKE])
+    | st.sampled_from([make.REMINDER, make.WITHDRAW])
 )
 
 

@@ -210,7 +210,12 @@ def test_what_nobody_signs_is_given_back_and_nothing_left_to_do(application) -> 
 
 @pytest.mark.parametrize(
     ("application", "status"),
-    [(SIGNING, "signing"), (OTHERS["issued"], "issued"), (OTHERS["rejected"], "rejected")],
+    [
+        (SIGNING, "signing"),
+        (OTHERS["issued"], "issued"),
+        (OTHERS["revoked"], "revoked"),
+        (OTHERS["rejected"], "rejected"),
+    ],
 )
 def test_withdrawal_comes_too_late_from_the_intent_on(application, status) -> None:
     found = Objection(
