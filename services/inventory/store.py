@@ -123,6 +123,7 @@ async def save_purchases(tx: Transaction, purchases: Sequence[Purchase]) -> None
             "content jsonb": [p.content.model_dump_json() for p in purchases],
             "created integer": [p.created for p in purchases],
             "refunded integer": [p.refunded for p in purchases],
+            "heard text": [" ".join(map(str, p.heard)) for p in purchases],
             "quantity integer": [p.content.quantity for p in purchases],
             "version integer": [p.version for p in purchases],
         },
@@ -296,7 +297,8 @@ async def save_instances(tx: Transaction, instances: Sequence[Instance]) -> None
 
 def _purchase(row: asyncpg.Record) -> Purchase:
     content = PurchaseCompleted.model_validate_json(row["content"]).heard_from(row["source"])
-    return Purchase(row["id"], content, row["created"], row["refunded"], row["version"])
+    heard = tuple(map(UUID, row["heard"].split()))
+    return Purchase(row["id"], content, row["created"], row["refunded"], heard, row["version"])
 
 
 def _instance(row: asyncpg.Record) -> Instance:

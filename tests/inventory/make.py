@@ -7,7 +7,12 @@ from uuid import UUID
 
 from services.inventory.domain import CreateInstances
 from services.inventory.domain.holding import UNCLAIMED_AFTER
-from services.inventory.domain.messages import EndReservation
+from services.inventory.domain.messages import (
+    EndReservation,
+    RefundInstance,
+    RefundQuota,
+    SetHosting,
+)
 from services.inventory.domain.things import (
     Claimed,
     Combined,
@@ -24,11 +29,12 @@ from shared.contracts.base import Names, Objection
 from shared.contracts.ca_verification import (
     ApplicationRejected,
     CertificateIssued,
+    CertificateRevoked,
     VerificationPending,
     Waiting,
 )
 from shared.contracts.combination import CombinationRequested, InstancesCombined, RefundWaiver
-from shared.contracts.purchases import Price, PurchaseCompleted
+from shared.contracts.purchases import Price, PurchaseCompleted, PurchaseRefunded
 from shared.contracts.waiver import TEXT_SHA256
 from shared.decision import Moment
 from tests.shared.make import NOON
@@ -68,9 +74,9 @@ def purchase(**changes: object) -> PurchaseCompleted:
     return PurchaseCompleted.model_validate(bought | changes)
 
 
-def quota(created: int = 0, **changes: object) -> Purchase:
+def quota(created: int = 0, refunded: int = 0, **changes: object) -> Purchase:
     bought = purchase(**changes)
-    return Purchase(bought.key, bought, created)
+    return Purchase(bought.key, bought, created, refunded)
 
 
 def creation(**changes: object) -> CreateInstances:
@@ -83,6 +89,30 @@ def creation(**changes: object) -> CreateInstances:
         term_years=1,
     )
     return asked.model_copy(update=changes)
+
+
+def quota_refund(**changes: object) -> RefundQuota:
+    asked = RefundQuota(purchase=purchase().key, purchase_id="order-7", account_id=ACCOUNT, count=1)
+    return asked.model_copy(update=changes)
+
+
+def paid_back(*ids: UUID, count: int = 0) -> PurchaseRefunded:
+    return PurchaseRefunded(
+        purchase_id="order-7",
+        account_id=ACCOUNT,
+        source="/shop",
+        instance_ids=ids,
+        count=count,
+        refunded_at=NOON,
+    )
+
+
+def refund(instance_id: UUID = A) -> RefundInstance:
+    return RefundInstance(instance_id=instance_id, account_id=ACCOUNT)
+
+
+def hosting(instance_id: UUID = A, *, hosted: bool = True) -> SetHosting:
+    return SetHosting(instance_id=instance_id, account_id=ACCOUNT, hosted=hosted)
 
 
 def instance(instance_id: UUID = A, **changes: object) -> Instance:
@@ -178,6 +208,18 @@ def rejected(application_id: UUID = APPLICATION) -> ApplicationRejected:
         instance_id=A,
         objections=(Objection(code="callback_refused", subject="callback", message="no"),),
         support_contact="support@ca.example",
+    )
+
+
+def revoked(certificate_id: UUID = CERTIFICATE) -> CertificateRevoked:
+    return CertificateRevoked(
+        application_id=APPLICATION,
+        account_id=ACCOUNT,
+        certificate_id=certificate_id,
+        instance_id=A,
+        serial_number="f00",
+        reason="superseded",
+        revoked_at=NOON,
     )
 
 

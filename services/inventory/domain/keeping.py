@@ -106,18 +106,21 @@ def note_refund(
     purchase: Purchase | None,
     found: Mapping[UUID, Instance],
     refund: PurchaseRefunded,
-    _: Moment,
+    moment: Moment,
 ) -> Decision:
     """Note what the shop has paid back by itself; what cannot be needs a person."""
     if purchase is None:
         raise RefundContradictedError(
             f"purchase {refund.purchase_id} of {refund.source} is not known (yet)"
         )
+    if moment.cause in purchase.heard:
+        return Decision()  # a count that comes again is not another one
     changes: list[Any] = []
     facts: list[Any] = []
-    for instance_id in refund.instance_ids:
+    bought = (refund.purchase_id, purchase.content.account_id)
+    for instance_id in dict.fromkeys(refund.instance_ids):
         instance = found.get(instance_id)
-        if instance is None or instance.purchase_id != refund.purchase_id:
+        if instance is None or (instance.purchase_id, instance.account_id) != bought:
             raise RefundContradictedError(f"{instance_id} is not of {refund.purchase_id}")
         if isinstance(instance.stage, Refunded):
             continue
@@ -131,7 +134,8 @@ def note_refund(
             f"{refund.count} were paid back, {purchase.remaining} of them are no instances yet"
         )
     if refund.count:
-        back = given_back(purchase, refund.count, refund.refunded_at, by_shop=True)
+        noted = replace(purchase, heard=(*purchase.heard, moment.cause))
+        back = given_back(noted, refund.count, refund.refunded_at, by_shop=True)
         changes += back.changed
         facts += back.facts
     return Decision(tuple(changes), tuple(facts))

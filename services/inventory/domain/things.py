@@ -33,6 +33,7 @@ class Purchase:
     content: PurchaseCompleted
     created: int = 0
     refunded: int = 0
+    heard: tuple[UUID, ...] = ()  # which refunds of the shop's own are counted among these
     version: int = 0
 
     @property
