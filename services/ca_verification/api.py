@@ -199,20 +199,20 @@ def _applicants(app: FastAPI, parts: Parts) -> None:
                 raise not_found("name", name)
             return progress(checks[0])
 
-        before = await show()
+        name = (await show()).name
         await carry(
             parts,
             person.account,
             wish,
             lambda _: CheckNameNow(
-                application_id=application_id, account_id=person.account, name=before.name
+                application_id=application_id, account_id=person.account, name=name
             ),
         )
         return await accepted(
             wish,
             f"{PREFIX}/applications/{application_id}",
             show,
-            lambda one: one.state != "pending" or one.checked_at != before.checked_at,
+            lambda one: one.state != "pending" or one.checked_at is not None,
         )
 
 

@@ -289,11 +289,14 @@ def test_pauses_between_looks_grow_to_an_hour() -> None:
 
 
 def test_applicant_who_cannot_wait_has_the_name_looked_at_instead_of_later() -> None:
+    [seen] = note_check(make.begun(), make.looked(A, "gone"), MOMENT).changed
     asked = look(A).model_copy(update={"on_request": True})
 
-    assert check_now(make.begun(), make.look_now(A), MOMENT) == Decision(
-        errands=(asked,), closed=(check_id(APPLICATION, A),)
-    )
+    decision = check_now(seen, make.look_now(A), MOMENT)
+
+    assert (decision.errands, decision.closed) == ((asked,), (check_id(APPLICATION, A),))
+    [waiting] = decision.changed
+    assert [one.checked_at for one in waiting.names] == [None, None]  # he waits for this look's
 
 
 NO_LONGER = {

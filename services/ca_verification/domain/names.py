@@ -178,12 +178,18 @@ def pause(attempts: int) -> timedelta:
 
 
 def check_now(application: Application | None, asked: CheckNameNow, moment: Moment) -> Decision:
-    """Look at one name at once, instead of when it would be its turn."""
+    """Look at one name at once, instead of when it would be its turn.
+
+    What was seen before is forgotten: who waits for the answer is to have that of this look.
+    """
     application = known(application, asked.application_id)
     check = unproven(application, asked.name)
     if check is None:
         return Decision()
+    unseen = replace(check, checked_at=None)
+    names = tuple(unseen if one is check else one for one in application.names)
     return Decision(
+        changed=(replace(application, names=names),),
         errands=(_look(application, check, moment.now, on_request=True),),
         closed=(check_id(application.id, check.name),),
     )
