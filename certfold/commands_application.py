@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from certfold.calling import Json, Refused
-from certfold.commands_asking import REFUSED, As, AsJson, asking, fail
+from certfold.commands_common import REFUSED, As, AsJson, asking, fail
 from certfold.show import tell_items, tell_json, tell_thing, text
 
 app = typer.Typer(no_args_is_help=True)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from certfold.client import Download
-from certfold.commands_asking import REFUSED, As, AsJson, asking, fail
+from certfold.commands_common import REFUSED, As, AsJson, asking, fail
 from certfold.show import tell_items, tell_json, tell_thing
 
 ONLY_OWNER = 0o600  # a bundle may hold a private key

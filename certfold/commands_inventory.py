@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from certfold.calling import Refused
-from certfold.commands_asking import As, AsJson, asking
+from certfold.commands_common import As, AsJson, asking
 from certfold.show import tell_items, tell_thing
 
 app = typer.Typer(no_args_is_help=True)

@@ -10,7 +10,7 @@ import typer
 from certfold import calling, provision
 from certfold.calling import Json, Refused, Unreachable, endpoints
 from certfold.client import Client
-from certfold.commands_asking import REFUSED, UNREACHABLE, As, AsJson, asking, fail
+from certfold.commands_common import REFUSED, UNREACHABLE, As, AsJson, asking, fail
 from certfold.show import tell_items, tell_thing
 from certfold.up.settings import SETTINGS
 

@@ -5,34 +5,35 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from certfold import provision
+from certfold.commands_common import (
+    DEFAULT_DATA,
+    REFUSED,
+    USAGE,
+    AsJson,
+    Data,
+    ended,
+    endpoints_in,
+    stop,
+)
 from certfold.embedded import keep
 from certfold.embedded.supervise import CannotStartError
-from certfold.sandbox.clock import ClockError, SandboxClock, parse
 from certfold.up import up as run
-from certfold.up.settings import DATA, PARTITIONS, REPLICAS
+from certfold.up.settings import PARTITIONS, REPLICAS
 
-Result = TypeVar("Result")
-
-REFUSED, USAGE, UNREACHABLE = 1, 2, 3
-DEFAULT_DATA = Path(".data")
 WATCH_SECONDS = 0.5
 
 stack = typer.Typer(no_args_is_help=True)
-sandbox = typer.Typer(no_args_is_help=True, help="The outside world of a system on one machine.")
 topics = typer.Typer(no_args_is_help=True, help="Kafka's topics: what there is to be.")
-stack.add_typer(sandbox, name="sandbox")
 stack.add_typer(topics, name="topics")
 
-Data = Annotated[Path, typer.Option("--data", envvar=DATA, help="Where everything is kept.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Servers = Annotated[
     str | None,
     typer.Option("--kafka", envvar="CERTFOLD_KAFKA_SERVERS", help="By default the embedded one."),
@@ -85,32 +86,6 @@ async def _parent_gone() -> None:
         await asyncio.sleep(WATCH_SECONDS)
 
 
-@sandbox.command()
-def clock(
-    distance: Annotated[str | None, typer.Argument(help="+2d, +3h, +90m, or a time.")] = None,
-    to: Annotated[str | None, typer.Option(help="A time: 2026-11-26T09:00+08:00.")] = None,
-    data: Data = DEFAULT_DATA,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Move the one clock of all services forward; timers due in between fire in order."""
-    if distance and to:
-        _fail("give a distance or --to, not both", USAGE)
-    health = _endpoints(data).get("health", {})
-    watch = SandboxClock(
-        data / "sandbox" / "clock.json", health, tell=lambda said: typer.echo(said, err=True)
-    )
-    moment = watch.now()
-    if wanted := distance or to:
-        try:
-            target = parse(wanted, moment)
-        except ValueError as error:
-            _fail(str(error), USAGE)
-        moment = _run(watch.move(target), ClockError)
-    now = moment.isoformat(timespec="seconds")
-    typer.echo(json.dumps({"now": now}) if as_json else f"it is {now}")
-
-
 @topics.command()
 def plan(
     servers: Servers = None,
@@ -121,9 +96,9 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what `topics apply` would do; change nothing."""
-    where = servers or _endpoints(data)["kafka"]
+    where = servers or endpoints_in(data)["kafka"]
     found = provision.plan_topics(where, partitions, replicas)
-    _tell_changes(_run(found, provision.TopicsRefusedError), as_json=as_json)
+    _tell_changes(ended(found, provision.TopicsRefusedError), as_json=as_json)
 
 
 @topics.command("apply")
@@ -136,9 +111,9 @@ def apply_(
     as_json: AsJson = False,
 ) -> None:
     """Make the topics be as they are to be; nothing is ever deleted."""
-    where = servers or _endpoints(data)["kafka"]
+    where = servers or endpoints_in(data)["kafka"]
     done = provision.apply_topics(where, partitions, replicas)
-    _tell_changes(_run(done, provision.TopicsRefusedError), as_json=as_json)
+    _tell_changes(ended(done, provision.TopicsRefusedError), as_json=as_json)
 
 
 @stack.command()
@@ -152,9 +127,9 @@ def migrate(data: Data = DEFAULT_DATA, *, as_json: AsJson = False) -> None:
     try:
         given = provision.passwords(os.environ) if admin else _kept_passwords(data)
     except ValueError as error:
-        _fail(str(error), USAGE)
-    made = provision.roles(admin or _endpoints(data)["postgres"], given)
-    _run(made, provision.RolesRefusedError)
+        stop(str(error), USAGE)
+    made = provision.roles(admin or endpoints_in(data)["postgres"], given)
+    ended(made, provision.RolesRefusedError)
     typer.echo(json.dumps(sorted(given)) if as_json else f"roles and schemas: {', '.join(given)}")
 
 
@@ -173,29 +148,3 @@ def _tell_changes(changes: list[provision.Change], *, as_json: bool) -> None:
         return
     for one in changes or ("all topics are as they are to be",):
         typer.echo(one)
-
-
-def _endpoints(data: Path) -> Any:
-    found = keep.read(data / "endpoints.json")
-    if found is None:
-        _fail(f"{data} holds no endpoints.json: nothing is up there", UNREACHABLE)
-    return found
-
-
-def _run(work: Awaitable[Result], refusal: type[Exception]) -> Result:
-    """Do `work`; end with its reason when it is refused, or nobody answers."""
-
-    async def whole() -> Result:
-        return await work
-
-    try:
-        return asyncio.run(whole())
-    except refusal as error:
-        _fail(str(error), REFUSED)
-    except OSError as error:
-        _fail(str(error), UNREACHABLE)
-
-
-def _fail(reason: str, code: int) -> NoReturn:
-    typer.echo(reason, err=True)
-    raise typer.Exit(code)

@@ -9,6 +9,7 @@ from certfold.commands_certificates import app as certificates
 from certfold.commands_demo import app as demo
 from certfold.commands_inventory import app as inventory
 from certfold.commands_operator import app as operator
+from certfold.commands_sandbox import app as sandbox
 from certfold.commands_stack import stack
 
 root = typer.Typer(
@@ -19,6 +20,7 @@ root = typer.Typer(
 )
 for app in (stack, demo, inventory, application, certificates, operator):
     root.add_typer(app)
+root.add_typer(sandbox, name="sandbox")
 
 
 def main() -> None:

@@ -1,20 +1,15 @@
-"""Who takes part in the story: a shop, people, a domain owner, a notifier, and servers."""
+"""Who takes part in the story: people who call the API, and a notifier."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import dns.asyncquery
-import dns.rcode
-import dns.update
 import httpx
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from publicsuffixlist import PublicSuffixList
+from aiokafka import AIOKafkaConsumer
 
 TOPICS = (
     "certificates.inventory.v1",
@@ -74,37 +69,6 @@ class Person:
             )
 
 
-async def publish(kafka: str, purchases: Path, account_id: str, suffix: str = "") -> list[Any]:
-    """Publish what the shop has sold, in both modes of CloudEvents; return the purchases.
-
-    A shop that has sold the same before gives its orders another `suffix`.
-    """
-    lines = [json.loads(line) for line in purchases.read_text().splitlines()]
-    async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as shop:
-        for line in lines:
-            line["id"] += suffix
-            line["data"]["purchase_id"] += suffix
-            line["data"]["account_id"] = account_id
-            value, headers = _cloudevent(line)
-            key = line["data"]["purchase_id"].encode()
-            await shop.send_and_wait("certificates.purchases.v1", value, key=key, headers=headers)
-    return [line["data"] for line in lines]
-
-
-def _cloudevent(line: Mapping[str, Any]) -> tuple[bytes, list[tuple[str, bytes]]]:
-    attributes = {
-        "specversion": "1.0",
-        "id": line["id"],
-        "source": "/demo/shop",
-        "type": "certfold.PurchaseCompleted.v1",
-    }
-    if line["mode"] == "structured":
-        event = {**attributes, "datacontenttype": "application/json", "data": line["data"]}
-        return json.dumps(event).encode(), [("content-type", b"application/cloudevents+json")]
-    headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
-    return json.dumps(line["data"]).encode(), [*headers, ("content-type", b"application/json")]
-
-
 @dataclass
 class Notifier:
     """A downstream program: it hears every event, and keeps those that it has not seen yet."""
@@ -155,28 +119,3 @@ async def notifier(kafka: str) -> AsyncIterator[Notifier]:
             yield found
         finally:
             listening.cancel()
-
-
-async def publish_record(name_server: str, challenge: Mapping[str, str]) -> None:
-    """Do what a domain owner does: put the record into the DNS (RFC 2136)."""
-    host, _, port = name_server.partition(":")
-    name = challenge["record_name"]
-    zone = PublicSuffixList().privatesuffix(name)
-    update = dns.update.UpdateMessage(zone)
-    update.replace(
-        dns.name.from_text(name), 60, challenge["record_type"], f'"{challenge["record_value"]}"'
-    )
-    reply = await dns.asyncquery.tcp(update, host, port=int(port), timeout=5)
-    if reply.rcode() != dns.rcode.NOERROR:
-        raise DemoFailedError(f"the name server refused {name}: {dns.rcode.to_text(reply.rcode())}")
-
-
-def install(files: Path, host: str, fullchain: bytes, key: bytes) -> None:
-    """Do what a server's administrator does: put the files where the server looks for them."""
-    folder = files / "tls" / host
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (("privkey.pem", key), ("fullchain.pem", fullchain)):
-        aside = folder / f".{name}"
-        aside.write_bytes(content)
-        aside.chmod(0o600)
-        aside.rename(folder / name)

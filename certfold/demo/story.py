@@ -17,14 +17,13 @@ from certfold.demo.actors import (
     DemoFailedError,
     Notifier,
     Person,
-    install,
     notifier,
-    publish,
-    publish_record,
 )
 from certfold.demo.facts import facts, handshake
 from certfold.embedded.supervise import Tell
 from certfold.sandbox.clock import SandboxClock
+from certfold.sandbox.owner import RecordRefusedError, install, publish_record
+from certfold.sandbox.shop import publish
 from certfold.up import system
 
 PURCHASES = Path(__file__).parents[2] / "demo" / "purchases.jsonl"
@@ -130,7 +129,7 @@ async def play(story: Story) -> None:
         story.heading(title)
         try:
             await step(story)
-        except (TimeoutError, OSError, KeyError) as error:
+        except (TimeoutError, OSError, KeyError, RecordRefusedError) as error:
             raise DemoFailedError(f"{title}: {error!r}") from error
 
 
@@ -303,17 +302,11 @@ async def install_everywhere(story: Story) -> None:
         content = await story.applicant.download(f"{path}/download", format=kind)
         suffix = "pem" if kind == "pem" else "zip"
         (result / f"{kind}.{suffix}").write_bytes(content)
-    with zipfile.ZipFile(io.BytesIO((result / "nginx.zip").read_bytes())) as bundle:
+    nginx = (result / "nginx.zip").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(nginx)) as bundle:
         story.tell(f"nginx bundle: {', '.join(bundle.namelist())}")
-        [key] = [name for name in bundle.namelist() if name.endswith(".key")]
-        [chain] = [name for name in bundle.namelist() if "fullchain" in name]
-        for host in HOSTS:
-            install(
-                Path(story.endpoints["sandbox"]["files"]),
-                host,
-                bundle.read(chain),
-                bundle.read(key),
-            )
+    for host in HOSTS:
+        install(Path(story.endpoints["sandbox"]["files"]), host, nginx)
     root = Path(story.endpoints["ca_root"])
     for host in HOSTS:
         await _served(story, host, root)
