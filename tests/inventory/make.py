@@ -11,6 +11,7 @@ from services.inventory.domain.messages import (
     EndReservation,
     RefundInstance,
     RefundQuota,
+    SetAutoCreate,
     SetHosting,
 )
 from services.inventory.domain.things import (
@@ -23,6 +24,7 @@ from services.inventory.domain.things import (
     Reserved,
     Revoked,
     ValidationFailed,
+    account_key,
 )
 from shared.contracts.application import ApplicationRequested, ApplicationWithdrawn
 from shared.contracts.base import Names, Objection
@@ -113,6 +115,10 @@ def refund(instance_id: UUID = A) -> RefundInstance:
 
 def hosting(instance_id: UUID = A, *, hosted: bool = True) -> SetHosting:
     return SetHosting(instance_id=instance_id, account_id=ACCOUNT, hosted=hosted)
+
+
+def auto_create(*, auto_create: bool = True) -> SetAutoCreate:
+    return SetAutoCreate(key=account_key(ACCOUNT), account_id=ACCOUNT, auto_create=auto_create)
 
 
 def instance(instance_id: UUID = A, **changes: object) -> Instance:
