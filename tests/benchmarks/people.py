@@ -48,6 +48,7 @@ class Order:
     purchase_id: str
     names: tuple[str, ...]
     csr_pem: str
+    number: int
 
     @property
     def key(self) -> UUID:
@@ -86,16 +87,27 @@ class Order:
         return ApplicationBody(
             instance_id=instance_id,
             names=list(self.names),
-            organisation=ORGANISATION,
-            contact=CONTACT,
+            organisation=ORGANISATION.model_copy(update=self._reached_at("legal")),
+            contact=CONTACT.model_copy(update=self._reached_at("contact")),
             csr=PastedCsr(method="pasted", csr_pem=self.csr_pem),
         )
+
+    def _reached_at(self, whom: str) -> dict[str, str]:
+        """Nobody has the email or the phone of anybody else."""
+        area = {"legal": 21, "contact": 10}[whom]
+        return {
+            "email": f"{whom}@{self.account_id}-{self.number}.example.com",
+            "phone": f"+86{area}{self.number:08}",
+        }
 
 
 def orders(count: int) -> list[Order]:
     """Make the input of so many lifecycles of one new account; each has a key of its own."""
     account_id = f"acme-{uuid4().hex[:8]}"
-    return [Order(account_id, str(new_id(utc_now())), names, csr(names)) for names in _names(count)]
+    return [
+        Order(account_id, str(new_id(utc_now())), names, csr(names), number)
+        for number, names in enumerate(_names(count))
+    ]
 
 
 def _names(count: int) -> Iterator[tuple[str, ...]]:
