@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from services.ca_verification import store
+from services.ca_verification import policy, store
 from services.ca_verification.ca.authority import Revoked
 from services.ca_verification.domain.messages import CheckNameNow, DecideTask
 from services.ca_verification.domain.things import Application, Decided, Task, Verifying
@@ -94,6 +94,7 @@ def _pki(app: FastAPI, parts: Parts) -> None:
         "issuing.crl": "application/pkix-crl",
     }
 
+    @app.head("/pki/{name}", include_in_schema=False)
     @app.get("/pki/{name}", tags=["pki"], responses=PROBLEMS, response_class=Response)
     async def pki(name: Literal["root.pem", "issuing.cer", "issuing.crl"]) -> Response:
         """Give out the root, the issuing CA's certificate, or the list of revoked ones."""
@@ -103,8 +104,10 @@ def _pki(app: FastAPI, parts: Parts) -> None:
         elif name == "issuing.cer":
             content = authority.issuing_der
         else:
+            # On one more list than they live (RFC 5280 §3.3).
+            since = now - policy.at(now.date()).crl_life
             async with parts.postgres.transaction() as tx:
-                found = await store.list_revoked(tx, now)
+                found = await store.list_revoked(tx, since)
             revoked = [
                 Revoked(one.serial_number, one.revoked_at, REASONS[one.reason]) for one in found
             ]

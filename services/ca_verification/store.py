@@ -77,14 +77,14 @@ async def list_applications(
     return [_application(row) for row in rows]
 
 
-async def list_revoked(tx: Transaction, now: datetime) -> list[Revoked]:
-    """Read what is to be on the list of revoked certificates: what has not expired anyway."""
+async def list_revoked(tx: Transaction, since: datetime) -> list[Revoked]:
+    """Read the revoked certificates that had not expired at `since` anyway."""
     rows = await tx.fetch(
         """
         SELECT details FROM applications
          WHERE stage = 'revoked' AND (details->>'not_after')::timestamptz >= $1 ORDER BY id
         """,
-        now,
+        since,
     )
     return [REVOKED.validate_json(row["details"]) for row in rows]
 
