@@ -18,8 +18,8 @@ from shared.contracts.ca_verification import (
 )
 from tests.ca_verification import make
 from tests.ca_verification.alone import Alone
+from tests.ca_verification.ca import Ca
 from tests.ca_verification.certificates import NOON, authority, csr_pem
-from tests.ca_verification.conftest import Ca
 
 A = make.NAMES[0]
 

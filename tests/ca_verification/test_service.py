@@ -22,8 +22,8 @@ from shared.contracts.ca_verification import (
 from shared.runner import travel
 from tests.ca_verification import make
 from tests.ca_verification.alone import Alone
+from tests.ca_verification.ca import TRYING, Ca
 from tests.ca_verification.certificates import csr_pem
-from tests.ca_verification.conftest import TRYING, Ca
 from tests.ca_verification.make import APPLICATION, NAMES
 
 A, B = NAMES

@@ -154,20 +154,20 @@ async def running(servers: Servers, folder: Path, **chosen: Any) -> AsyncIterato
     async with serving(upstream.app, free_port()) as behind:
         away = f"http://127.0.0.1:{free_port()}"
         health, api = free_port(), free_port()
-        settings = Settings(
-            postgres_dsn=await fresh_role(servers.postgres_dsn, "console"),
-            kafka_servers=servers.kafka,
-            api_port=api,
-            health_port=health,
-            console_secret=SECRET,
-            inventory_url=behind,
-            combination_url=behind,
-            ca_verification_url=behind,
-            application_url=away,
-            people_file=people_file(folder),
-            health_urls={"inventory": behind, "application": f"{away}/readyz"},
-            **chosen,
-        )
+        wanted: dict[str, Any] = {
+            "postgres_dsn": await fresh_role(servers.postgres_dsn, "console"),
+            "kafka_servers": servers.kafka,
+            "api_port": api,
+            "health_port": health,
+            "console_secret": SECRET,
+            "inventory_url": behind,
+            "combination_url": behind,
+            "ca_verification_url": behind,
+            "application_url": away,
+            "people_file": people_file(folder),
+            "health_urls": {"inventory": behind, "application": f"{away}/readyz"},
+        }
+        settings = Settings(**wanted | chosen)
         service = Service(BLUEPRINT, settings)
         async with serving(service, health, "on") as url:
             async with httpx.AsyncClient() as client:
