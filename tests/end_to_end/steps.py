@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -64,6 +65,12 @@ class World:
             "auditor": self.auditor,
             "operator": self.operator,
         }
+
+    async def now(self) -> datetime:
+        """Return the time by the services' clock, which the sandbox moves."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            told = await client.get(f"{self.endpoints['health']['inventory']}/clock")
+        return datetime.fromisoformat(told.json()["now"])
 
     def sale(self, **changes: object) -> dict[str, Any]:
         """Return what the shop says of a new purchase of the applicant's."""

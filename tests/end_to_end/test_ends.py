@@ -176,7 +176,7 @@ async def test_revoking_twice_is_refused(world, revoked) -> None:
 
 
 async def test_instance_that_was_never_combined_is_refunded_and_the_shop_hears_it(world) -> None:
-    [instance_id] = await world.buys()
+    [instance_id] = await world.buys(paid_at=(await world.now()).isoformat())
 
     refunded = await world.applicant.post(f"/instances/{instance_id}/refund")
 
