@@ -1,10 +1,8 @@
 """What a round took: wall-clock time, and the CPU time of every process that took part."""
 
-import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -85,14 +83,6 @@ def ratios(one: Iterable[float], other: Iterable[float]) -> list[float]:
     return [a / b for a, b in zip(one, other, strict=True)]
 
 
-def middle(values: Iterable[float]) -> float:
-    return median(values)
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{min(values):.2f}-{max(values):.2f}"
-
-
 def _listener(port: int) -> psutil.Process:
     """Find who listens on a port of this machine."""
     for one in psutil.net_connections("tcp"):
@@ -117,7 +107,3 @@ def _used(process: psutil.Process) -> float:
 
 def rss_megabytes(pid: int) -> float:
     return float(psutil.Process(pid).memory_info().rss) / (1 << 20)
-
-
-def cores() -> int:
-    return os.cpu_count() or 1

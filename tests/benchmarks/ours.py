@@ -1,4 +1,4 @@
-"""Our side: the four services as they run, in one process, and what people do in bulk.
+"""Our side: the five services as they run, in one process, and what people do in bulk.
 
 Everything but the people goes its real way: Kafka, batches, PostgreSQL, outbox, relay, errands.
 What an applicant or an officer commands is handed to each service's `traffic`, where the HTTP API
@@ -7,7 +7,7 @@ all pass, because the other side has neither.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +27,8 @@ from services.ca_verification.domain.messages import CheckName, DecideTask, Name
 from services.combination import app as combination
 from services.combination import settings as combination_settings
 from services.combination.domain import RequestCombination
+from services.console import app as console
+from services.console import settings as console_settings
 from services.inventory import app as inventory
 from services.inventory import settings as inventory_settings
 from services.inventory.domain import CreateInstances
@@ -46,6 +48,8 @@ from tests.benchmarks.people import MEMBERS, OFFICER, Order
 PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 0.02
 NAMES = ("inventory", "combination", "application", "ca_verification")
+UPSTREAMS = [f"{name}_url" for name in NAMES]
+ASIDE = "http://127.0.0.1:9"  # nobody asks the console for anything
 
 
 class PassThrough:
@@ -102,6 +106,12 @@ def services(ground: Ground) -> Sequence[Service]:
         ),
         (application.BLUEPRINT, applying),
         (verification, verifying),
+        (
+            console.BLUEPRINT,
+            console_settings.Settings(
+                **_told(ground, "console"), **dict.fromkeys(UPSTREAMS, ASIDE)
+            ),
+        ),
     )
     return [Service(blueprint, settings) for blueprint, settings in pairs]
 
@@ -124,9 +134,15 @@ class Ours:
     ground: Ground
     traffic: dict[str, Traffic]
     producer: AIOKafkaProducer
+    look_seconds: float
 
     async def live(self, orders: Sequence[Order]) -> None:
-        """Lead every order to its certificate, all of them abreast."""
+        """Lead every order to its certificate, all of them abreast, and all events to Kafka."""
+        await self.reach_the_end(orders)
+        await self.settled()
+
+    async def reach_the_end(self, orders: Sequence[Order]) -> None:
+        """Lead every order to its certificate, until all are shown as issued."""
         await self.sell(orders)
         members = await self.create(orders)
         merged = await self.combine(orders, members)
@@ -240,7 +256,6 @@ class Ours:
         ]
         await self._ask("ca_verification", commands)
         await self.until(_SHOWN, orders, "issued")
-        await self.settled()
 
     async def settled(self) -> None:
         """Wait until nothing is left to be published, and see that nothing was parked."""
@@ -256,7 +271,7 @@ class Ours:
     async def _look(self, sql: str, wanted: int, *arguments: object) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await self.ground.admin.fetchval(sql, *arguments) != wanted:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(self.look_seconds)
 
     async def _ask(self, service: str, commands: Sequence[Command]) -> list[tuple[Event, ...]]:
         traffic = self.traffic[service]
@@ -271,14 +286,11 @@ _SHOWN = """
 
 
 @asynccontextmanager
-async def running(
-    ground: Ground, watch: Callable[[Service], None] = lambda _: None
-) -> AsyncIterator[Ours]:
+async def running(ground: Ground, *, look_seconds: float = LOOK_SECONDS) -> AsyncIterator[Ours]:
     """Run the services until all of them are ready; stop them at the end."""
     async with AsyncExitStack() as stack:
         started = services(ground)
         for one in started:
-            watch(one)
             await stack.enter_async_context(one.start_lifespan_context())
         producer = AIOKafkaProducer(
             bootstrap_servers=ground.kafka, acks="all", max_batch_size=1 << 18
@@ -289,7 +301,7 @@ async def running(
                 while await one.health.waits_for():
                     await asyncio.sleep(LOOK_SECONDS)
         traffic = {one.blueprint.name: one.traffic for one in started}
-        yield Ours(ground, traffic, producer)
+        yield Ours(ground, traffic, producer, look_seconds)
         # Looks at hosts are due a minute after each certificate: in no round of ours.
         for name in NAMES:
             await ground.admin.execute(f"TRUNCATE {name}.errands")
