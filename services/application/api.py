@@ -203,7 +203,7 @@ def _changes(app: FastAPI, parts: Parts) -> None:
     ) -> Response:
         """Go on without one name, so that it does not block the others."""
         found = await find_application(parts, application_id, person)
-        if name.lower() not in found.form.names:
+        if name.lower() not in {*found.form.names, *found.dropped}:
             raise not_found("name", name)
         await carry(
             parts,
@@ -219,8 +219,9 @@ def _changes(app: FastAPI, parts: Parts) -> None:
 
         async def show() -> tuple[bool, ApplicationView]:
             now = await find_application(parts, application_id, person)
-            if now.drop_objections:
-                raise refused(now.drop_objections)
+            against = [one for one in now.drop_objections if one.subject == name.lower()]
+            if against:
+                raise refused(against)
             return name.lower() not in now.form.names, show_application(now)
 
         (done, shown), _ = await outcome(wish, show, lambda pair: pair[0])

@@ -234,6 +234,8 @@ def follow(application: Application | None, changed: InstanceStatusChanged, _: M
 def ask_to_drop(application: Application | None, asked: RequestNameDrop, _: Moment) -> Decision:
     """Ask the CA to go on without one name."""
     application = known(application, asked.application_id)
+    if asked.name in application.dropped:
+        return Decision()
     if not isinstance(application.stage, Submitted):
         found = Objection(
             code="not_verifying",

@@ -103,6 +103,12 @@ class Application:
     drop_objections: tuple[Objection, ...] = ()  # to the last wish to drop a name
     version: int = 0
 
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The names that the CA goes on without."""
+        seen = self.stage.names if isinstance(self.stage, Submitted) else ()
+        return tuple(one.name for one in seen if one.state == "dropped")
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
