@@ -9,6 +9,8 @@ from services.application.domain.messages import (
     KeyMade,
     LookAtHosts,
     RequestApplication,
+    RequestNameDrop,
+    RequestRevocation,
     RequestWithdrawal,
 )
 from services.application.domain.things import (
@@ -30,9 +32,13 @@ from shared.contracts.base import Names, Objection
 from shared.contracts.ca_verification import (
     ApplicationRejected,
     CertificateIssued,
+    CertificateRevoked,
     Challenge,
     DomainChecked,
+    NameDropGranted,
+    NameDropRefused,
     NameProgress,
+    RevocationRefused,
     VerificationPending,
     Waiting,
     WithdrawalGranted,
@@ -129,6 +135,16 @@ ISSUED = CertificateIssued(
 )
 BACK = RequestWithdrawal(**WHO, requested_by="ann")
 LOOK = LookAtHosts(certificate_id=CERTIFICATE)
+DROP = RequestNameDrop(**WHO, requested_by="ann", name=NAMES[0])
+DROP_GRANTED = NameDropGranted(**WHO, name=NAMES[0])
+DROP_REFUSED = NameDropRefused(**WHO, name=NAMES[0], objections=FOUND)
+REVOKE = RequestRevocation(
+    certificate_id=CERTIFICATE, account_id=ACCOUNT, requested_by="ann", reason="superseded"
+)
+REVOKED = CertificateRevoked(
+    **IT, certificate_id=CERTIFICATE, serial_number="f00", reason="superseded", revoked_at=NOON
+)
+NOT_REVOKED = RevocationRefused(**WHO, certificate_id=CERTIFICATE, objections=FOUND)
 
 
 def application(stage: object = STAGES["requested"], **changes: object) -> Application:
