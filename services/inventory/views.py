@@ -94,7 +94,8 @@ def preview(
 ) -> Preview:
     """Judge as combining would, by the rules of `day`, and change nothing."""
     against = tuple(combining.objections(found, asked, account, day, rulebook))
-    ours = [one for one in found.values() if one.account_id == account and one.id in asked]
+    wanted = set(asked)
+    ours = [one for one in found.values() if one.account_id == account and one.id in wanted]
     names = combining.total_of(ours)
     return Preview(
         allowed=not against,

@@ -143,7 +143,11 @@ def warnings(ours: Sequence[Instance], day: date, rulebook: Rulebook) -> Iterato
 
 def total_of(instances: Sequence[Instance]) -> Names:
     """Add up the names of each kind; a wildcard slot never becomes a single one."""
-    return sum((one.names for one in instances), Names())
+    return Names.model_construct(
+        single=sum(one.names.single for one in instances),
+        wildcard=sum(one.names.wildcard for one in instances),
+        ip=sum(one.names.ip for one in instances),
+    )
 
 
 def name_kind(names: Names) -> str:

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -120,13 +120,7 @@ class Rulebook:
 
     def on(self, day: date, brand: str, certificate_type: str) -> Rules:
         """Return the rules that hold on `day` for that brand and type."""
-        # Rules change on these days only: ask by the last of them, so that answers are kept.
-        known = max((since for since in self._days if since <= day), default=date.min)
-        return self._rules(known, brand.lower(), certificate_type)
-
-    @cached_property
-    def _days(self) -> tuple[date, ...]:
-        return tuple(dict.fromkeys(line.since for line in self.lines))
+        return self._rules(day, brand.lower(), certificate_type)
 
     def _judge(self, day: date, brand: str, certificate_type: str) -> Rules:
         rules = Rules()
