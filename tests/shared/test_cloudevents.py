@@ -58,7 +58,7 @@ def test_binary_mode_has_its_attributes_in_the_headers() -> None:
     record.headers.append(("traceparent", b"00-trace"))
 
     assert read(record) == Heard(
-        id=identity("/shop", "order 66"),
+        id=identity("/shop", "order 66", COUNTED.model_dump_json()),
         message=COUNTED,
         correlation_id="story",
         traceparent="00-trace",
@@ -75,7 +75,7 @@ def test_structured_mode_has_all_of_it_in_the_value(content_type) -> None:
     record = structured(whole(correlationid="story", traceparent="00-trace"), content_type)
 
     assert read(record) == Heard(
-        id=identity("/shop", "order 66"),
+        id=identity("/shop", "order 66", COUNTED.model_dump_json()),
         message=COUNTED,
         correlation_id="story",
         traceparent="00-trace",
@@ -153,11 +153,18 @@ def test_word_that_we_know_and_have_no_use_for_passes_by() -> None:
     assert read(binary(type=Tallied.type), TallyEvent) is None
 
 
-def test_id_is_unique_within_its_source_only() -> None:
-    ids = {identity(source, one) for source in ("/shop", "/other") for one in ("1", "2")}
+def test_of_foreigners_the_content_belongs_to_the_identity() -> None:
+    other = Counted(tally_id=A, amount=5).model_dump_json().encode()
+    heard = [
+        read(binary(data, source=source, id=one)).id
+        for source in ("/shop", "/other")
+        for one in ("1", "2")
+        for data in (DATA, other)
+    ]
+    respelled = json.dumps(json.loads(DATA), indent=4).encode()
 
-    assert len(ids) == 4
-    assert identity("/shop", "1") == identity("/shop", "1")
+    assert len(set(heard)) == 8
+    assert read(binary(respelled, source="/shop", id="1")).id == heard[0]
 
 
 def test_our_own_ids_are_taken_as_they_are() -> None:
@@ -166,26 +173,27 @@ def test_our_own_ids_are_taken_as_they_are() -> None:
 
 def test_fact_is_dressed_so_that_it_is_understood_again() -> None:
     cause = Heard(UUID(int=5), COUNTED, "story", "00-trace", actor="ann")
+    tallied = Tallied(tally_id=A, total=4)
 
-    dressed = headers(COUNTED, UUID(int=9), "tally", "2026-11-22T12:00:00+00:00", cause)
+    dressed = headers(tallied, UUID(int=9), "tally", "2026-11-22T12:00:00+00:00", cause)
 
     assert dict(dressed) == {
         "ce_specversion": b"1.0",
         "ce_id": str(UUID(int=9)).encode(),
         "ce_source": b"/certfold/tally",
-        "ce_type": b"certfold.Counted.v1",
+        "ce_type": b"certfold.Tallied.v1",
         "ce_time": b"2026-11-22T12:00:00+00:00",
         "ce_subject": str(A).encode(),
-        "ce_dataschema": b"urn:certfold:events:Counted:1",
+        "ce_dataschema": b"urn:certfold:events:Tallied:1",
         "ce_correlationid": b"story",
         "ce_causationid": str(UUID(int=5)).encode(),
         "ce_actor": b"ann",
         "content-type": b"application/json",
         "traceparent": b"00-trace",
     }
-    record = Record(DATA, dressed)
-    assert read(record) == Heard(
-        UUID(int=9), COUNTED, "story", "00-trace", record, actor="/certfold/tally"
+    record = Record(tallied.model_dump_json().encode(), dressed)
+    assert understand(record, TallyEvent.family, frozenset({Tallied})) == Heard(
+        UUID(int=9), tallied, "story", "00-trace", record, actor="ann"
     )
 
 
