@@ -15,6 +15,7 @@ from shared.postgres import may_pass
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
+UNREADABLE = Objection(code="body_unreadable", subject="body", message="is no JSON text in UTF-8")
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's word
@@ -94,6 +95,8 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(StarletteHTTPException)
     async def http(_: Request, error: StarletteHTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # octets that are no text
+            return invalid([UNREADABLE]).response()
         headers = error.headers
         return Problem(HTTPStatus(error.status_code), str(error.detail), headers=headers).response()
 
