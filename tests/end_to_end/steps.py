@@ -13,6 +13,7 @@ import httpx
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from tests.end_to_end.outside import (
+    INVENTORY,
     PATIENCE_SECONDS,
     PURCHASES,
     Person,
@@ -25,6 +26,7 @@ from tests.end_to_end.outside import (
 )
 
 ITEMS = ("organisation_identity", "callback")  # what an officer looks into for an OV certificate
+LONGEST = 2000  # of what a failed test tells
 Record = tuple[bytes | None, Sequence[tuple[str, bytes | None]]]
 
 
@@ -83,6 +85,13 @@ class World:
             PURCHASES, value, key=uuid4().bytes, headers=headers, partition=partition
         )
         return TopicPartition(sent.topic, sent.partition)
+
+    async def sells(self, **changes: object) -> dict[str, Any]:
+        """Have the shop sell something; return the purchase when it has become quota."""
+        sale = self.sale(**changes)
+        await self.publishes(binary(sale))
+        await self.topics.hears("InstancesPurchased", INVENTORY, purchase_id=sale["purchase_id"])
+        return sale
 
     async def buys(self, quantity: int = 1, **changes: object) -> list[str]:
         """Buy instances that are made at once; return their ids."""
@@ -170,13 +179,14 @@ async def looks(
             while not is_enough(shown := await person.get(path)):
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise AssertionError(f"{path} never showed what is waited for: {shown}") from None
+        said = f"{path} never showed what is waited for: {shown}"
+        raise AssertionError(said[:LONGEST]) from None
     return shown
 
 
 def problem(answer: httpx.Response, status: int) -> Any:
     """Return what an answer that says no says, as RFC 9457 has it."""
-    assert answer.status_code == status, f"{answer.status_code} {answer.text}"
+    assert answer.status_code == status, f"{answer.status_code} {answer.text[:LONGEST]}"
     assert answer.headers["content-type"] == "application/problem+json"
     told = answer.json()
     assert told.keys() >= {"type", "title", "status", "detail", "objections"}, told
