@@ -18,7 +18,7 @@ from shared.road import Outcome, Road, World
 from tests.shared.make import NOON, Record, chance
 
 T = TypeVar("T", bound=Thing)
-MOST_STEPS = 10_000
+MOST_STEPS = 2000
 Lane = tuple[Road, str, str]  # to whom, in which topic, about what
 
 
