@@ -103,7 +103,3 @@ def _used(process: psutil.Process) -> float:
         if one == process:
             total += times.children_user + times.children_system
     return total
-
-
-def rss_megabytes(pid: int) -> float:
-    return float(psutil.Process(pid).memory_info().rss) / (1 << 20)

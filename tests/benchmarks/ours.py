@@ -177,7 +177,7 @@ class Ours:
             )
             for one in orders
         ]
-        answers = await self._ask("inventory", commands)
+        answers = await self.ask("inventory", commands)
         return [
             tuple(fact.instance_id for fact in facts if isinstance(fact, InstanceCreated))
             for facts in answers
@@ -197,7 +197,7 @@ class Ours:
             )
             for order, ids in zip(orders, members, strict=True)
         ]
-        await self._ask("combination", commands)
+        await self.ask("combination", commands)
         sql = """
             SELECT count(*) FROM combination.combinations
              WHERE account_id = $1 AND status = 'combined'
@@ -228,7 +228,7 @@ class Ours:
                     objections=judged.objections,
                 )
             )
-        await self._ask("application", commands)
+        await self.ask("application", commands)
         await self.until(_SHOWN, orders, "under_review")
         return [one.application_id for one in commands]
 
@@ -254,26 +254,26 @@ class Ours:
             for item in (1, 2)
             for row in rows
         ]
-        await self._ask("ca_verification", commands)
+        await self.ask("ca_verification", commands)
         await self.until(_SHOWN, orders, "issued")
 
     async def settled(self) -> None:
         """Wait until nothing is left to be published, and see that nothing was parked."""
         left = " + ".join(f"(SELECT count(*) FROM {name}.outbox)" for name in NAMES)
-        await self._look(f"SELECT {left}", 0)
+        await self.look(f"SELECT {left}", 0)
         parked = " + ".join(f"(SELECT count(*) FROM {name}.parked)" for name in NAMES)
         assert await self.ground.admin.fetchval(f"SELECT {parked}") == 0
 
     async def until(self, sql: str, orders: Sequence[Order], *more: object) -> None:
         """Wait until `sql` counts as many as there are orders."""
-        await self._look(sql, len(orders), orders[0].account_id, *more)
+        await self.look(sql, len(orders), orders[0].account_id, *more)
 
-    async def _look(self, sql: str, wanted: int, *arguments: object) -> None:
+    async def look(self, sql: str, wanted: int, *arguments: object) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await self.ground.admin.fetchval(sql, *arguments) != wanted:
                 await asyncio.sleep(self.look_seconds)
 
-    async def _ask(self, service: str, commands: Sequence[Command]) -> list[tuple[Event, ...]]:
+    async def ask(self, service: str, commands: Sequence[Command]) -> list[tuple[Event, ...]]:
         traffic = self.traffic[service]
         return await asyncio.gather(
             *(traffic.ask(command, new_id(utc_now())) for command in commands)

@@ -101,6 +101,11 @@ class Order:
         }
 
 
+def order(account_id: str) -> Order:
+    """Make a purchase that nothing will be applied for with."""
+    return Order(account_id, str(new_id(utc_now())), (), "", 0)
+
+
 def orders(count: int) -> list[Order]:
     """Make the input of so many lifecycles of one new account; each has a key of its own."""
     account_id = f"acme-{uuid4().hex[:8]}"
