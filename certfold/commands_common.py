@@ -8,11 +8,10 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from certfold.calling import Refused, Unreachable
+from certfold.calling import DATA, Refused, Unreachable
 from certfold.client import Client
 from certfold.embedded import keep
 from certfold.show import text
-from certfold.up.settings import DATA
 
 REFUSED, USAGE, UNREACHABLE = 1, 2, 3
 DEFAULT_DATA = Path(".data")

@@ -21,10 +21,12 @@ from certfold.sandbox.clock import ClockError, SandboxClock, parse
 from certfold.sandbox.owner import RecordRefusedError, install, publish_record
 from certfold.sandbox.shop import publish
 
-app = typer.Typer(no_args_is_help=True, help="The outside world of a system on one machine.")
+app = typer.Typer()
+sandbox = typer.Typer(no_args_is_help=True, help="The outside world of a system on one machine.")
+app.add_typer(sandbox, name="sandbox")
 
 
-@app.command()
+@sandbox.command()
 def clock(
     distance: Annotated[str | None, typer.Argument(help="+2d, +3h, +90m, or a time.")] = None,
     to: Annotated[str | None, typer.Option(help="A time: 2026-11-26T09:00+08:00.")] = None,
@@ -50,7 +52,7 @@ def clock(
     typer.echo(json.dumps({"now": now}) if as_json else f"it is {now}")
 
 
-@app.command()
+@sandbox.command()
 def shop(
     purchases: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, help="JSON lines: demo/purchases.jsonl.")
@@ -68,7 +70,7 @@ def shop(
     typer.echo(json.dumps(sold) if as_json else "\n".join(sold))
 
 
-@app.command()
+@sandbox.command()
 def prove(
     application_id: str,
     data: Data = DEFAULT_DATA,
@@ -87,7 +89,7 @@ def prove(
     typer.echo(json.dumps(proven) if as_json else "\n".join(proven))
 
 
-@app.command("install")
+@sandbox.command("install")
 def install_(
     certificate_id: str,
     host: Annotated[list[str], typer.Argument(help="The names of the servers.")],

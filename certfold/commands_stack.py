@@ -30,9 +30,9 @@ from certfold.up.settings import PARTITIONS, REPLICAS
 
 WATCH_SECONDS = 0.5
 
-stack = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 topics = typer.Typer(no_args_is_help=True, help="Kafka's topics: what there is to be.")
-stack.add_typer(topics, name="topics")
+app.add_typer(topics, name="topics")
 
 Servers = Annotated[
     str | None,
@@ -42,7 +42,7 @@ Partitions = Annotated[int, typer.Option(min=1, envvar=PARTITIONS, help="Of each
 Replicas = Annotated[int, typer.Option(min=1, envvar=REPLICAS, help="Of each new topic.")]
 
 
-@stack.command()
+@app.command()
 def up(
     data: Data = DEFAULT_DATA,
     *,
@@ -116,7 +116,7 @@ def apply_(
     _tell_changes(ended(done, provision.TopicsRefusedError), as_json=as_json)
 
 
-@stack.command()
+@app.command()
 def migrate(data: Data = DEFAULT_DATA, *, as_json: AsJson = False) -> None:
     """Make each service's role and schema; the services bring their schemas forward themselves.
 
