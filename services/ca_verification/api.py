@@ -230,7 +230,7 @@ def view(application: Application, task: Task) -> TaskView:
         role=task.role,
         due_by=application.expected_by,
         certificate_type=application.submitted.certificate_type,
-        names=application.submitted.names,
+        names=application.certified,
         organisation=application.submitted.organisation,
         contact=application.submitted.contact,
         note=outcome.note if isinstance(outcome, Decided) else outcome.reason,
