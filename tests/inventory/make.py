@@ -35,7 +35,12 @@ from shared.contracts.ca_verification import (
     VerificationPending,
     Waiting,
 )
-from shared.contracts.combination import CombinationRequested, InstancesCombined, RefundWaiver
+from shared.contracts.combination import (
+    CombinationRefused,
+    CombinationRequested,
+    InstancesCombined,
+    RefundWaiver,
+)
 from shared.contracts.purchases import Price, PurchaseCompleted, PurchaseRefunded
 from shared.contracts.waiver import TEXT_SHA256
 from shared.decision import Moment
@@ -173,6 +178,15 @@ def combined(*ids: UUID, **changes: object) -> InstancesCombined:
         combined_at=NOON,
     )
     return fact.model_copy(update=changes)
+
+
+def refused(*ids: UUID) -> CombinationRefused:
+    return CombinationRefused(
+        combination_id=COMBINATION,
+        account_id=ACCOUNT,
+        member_instance_ids=ids or (A, B),
+        objections=(WAIVED,),
+    )
 
 
 def wish(application_id: UUID = APPLICATION, **changes: object) -> ApplicationRequested:

@@ -48,7 +48,7 @@ UNCLAIMED_AFTER = timedelta(minutes=10)
 
 
 class NotHeldError(PersonNeededError):
-    """A combination was concluded over members that we do not hold for it."""
+    """A combination was concluded over members, or names of theirs, that we do not hold for it."""
 
 
 def reserve(
@@ -142,6 +142,8 @@ def combine(
     held = [one.id for one in members if _is_held(one, combined.combination_id)]
     if held != list(combined.member_instance_ids):
         raise NotHeldError(f"{combined.combination_id} does not hold all of its members")
+    if combined.names != combining.total_of(members):
+        raise NotHeldError(f"{combined.combination_id} has other names than its members")
 
     instance = Instance(
         id=combined.instance_id,
