@@ -68,6 +68,11 @@ class Story:
     application: dict[str, Any] = field(default_factory=dict)
     certificate: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def clock(self) -> SandboxClock:
+        """The one clock of all services."""
+        return SandboxClock(self.folder / "sandbox" / "clock.json", self.endpoints["health"])
+
     def form(self, instance_id: str, names: Sequence[str], **changes: object) -> dict[str, Any]:
         """Fill in the application form."""
         return {
@@ -324,7 +329,9 @@ async def _served(story: Story, host: str, root: Path) -> None:
     async with asyncio.timeout(10):
         while True:
             try:
-                served = await handshake(story.endpoints["sandbox"]["tls"], host, root)
+                served = await handshake(
+                    story.endpoints["sandbox"]["tls"], host, root, story.clock.now()
+                )
             except OSError:
                 served = ""
             if served == story.certificate["sha256_fingerprint"]:
@@ -339,7 +346,7 @@ async def remind(story: Story) -> None:
         "/applications", story.form(spare, ["*.forgotten.example"])
     )
     application_id = application["application_id"]
-    clock = SandboxClock(story.folder / "sandbox" / "clock.json", story.endpoints["health"])
+    clock = story.clock
     due = {"application_id": application_id, "overdue": True}
     while not story.notifier.has_heard("VerificationPending", **due):
         await clock.move(clock.now() + timedelta(days=1))
