@@ -44,8 +44,13 @@ class System:
             time.sleep(0.1)
         self.endpoints = json.loads((self.folder / "endpoints.json").read_text())
 
+    @property
+    def said_log(self) -> Path:
+        """What a person would see at the terminal, logins included."""
+        return self.folder / "said.log"
+
     def said(self) -> str:
-        return (self.folder / "said.log").read_text(errors="replace")
+        return self.said_log.read_text(errors="replace")
 
     def child(self, name: str) -> Mapping[str, Any] | None:
         """Return what the supervisor has written down of the running program `name`."""
