@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -33,8 +34,15 @@ class Meter:
     """Reads the CPU time of this process and of the servers, wherever they run on this machine."""
 
     def __init__(self, servers: Servers) -> None:
-        self._postgres = _listener(urlsplit(servers.postgres_dsn).port or 5432)
-        self._kafka = _listener(int(servers.kafka.rpartition(":")[2]))
+        self._servers = servers
+
+    @cached_property
+    def _postgres(self) -> psutil.Process:
+        return _listener(urlsplit(self._servers.postgres_dsn).port or 5432)
+
+    @cached_property
+    def _kafka(self) -> psutil.Process:
+        return _listener(int(self._servers.kafka.rpartition(":")[2]))
 
     def cpu(self) -> Cpu:
         return Cpu(time.process_time(), _used(self._postgres), _used(self._kafka))
