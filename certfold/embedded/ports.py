@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import random
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,9 @@ from certfold.embedded import keep
 
 HOST = "127.0.0.1"
 ANY = 0
+# Below those that the operating system gives to whoever connects (Linux from 32768, IANA from
+# 49152): one of them may be taken between our look and the server's bind, or while it restarts.
+SPARE = range(20_000, 32_000)
 
 
 @contextmanager
@@ -33,14 +37,14 @@ def reserved(
 
 
 def _choose(held: ExitStack, wish: int) -> int:
-    while not ((port := _free(wish)) and _hold(held, port)):
-        wish = ANY
+    port = wish or random.choice(SPARE)
+    while not (_is_free(port) and _hold(held, port)):
+        port = random.choice(SPARE)
     return port
 
 
-def _free(wish: int) -> int | None:
-    """Return `wish`, or some port for `ANY`, if a server could listen there now."""
-    port = wish
+def _is_free(port: int) -> bool:
+    """Say whether a server could listen there now."""
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:
@@ -49,9 +53,8 @@ def _free(wish: int) -> int | None:
             try:
                 probe.bind((HOST, port))
             except OSError:
-                return None
-            port = probe.getsockname()[1]
-    return port
+                return False
+    return True
 
 
 def _hold(held: ExitStack, port: int) -> bool:
