@@ -1,7 +1,8 @@
 """What the CA's verification decides. Pure: values in; facts, and errands to be done, out.
 
-`names` control of names · `tasks` what officers find · `issuing` intent, signature, revocation ·
-`waiting` what an application waits on, and on whom · `practice` what an operator chose
+`names` control of names · `proving` what proves it, and for how long · `tasks` what officers find ·
+`issuing` intent, signature, revocation · `waiting` what an application waits on, and on whom ·
+`practice` what an operator chose
 """
 
 from services.ca_verification.domain.issuing import (

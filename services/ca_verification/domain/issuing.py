@@ -14,6 +14,7 @@ from services.ca_verification.domain.messages import (
     TryAgain,
 )
 from services.ca_verification.domain.practice import PRACTICE, Practice
+from services.ca_verification.domain.proving import fresh
 from services.ca_verification.domain.telling import known, tell
 from services.ca_verification.domain.things import (
     Application,
@@ -45,9 +46,10 @@ LINT_AGAIN = timedelta(hours=1)
 def proceed(
     application: Application, moment: Moment, practice: Practice, facts: tuple[Event, ...] = ()
 ) -> Decision:
-    """Intend to sign once nothing is missing any more; else say what still is."""
+    """Intend to sign once nothing is missing or too old any more; else say what still is."""
+    application, looks = fresh(application, moment)
     if any(waiting_on(application)):
-        return tell(application, facts)
+        return replace(tell(application, facts), errands=looks)
     submitted = application.submitted
     not_before, not_after = policy.period(moment.now, moment.host)
     intent = Signing(moment.new_id(), serial_number(moment), not_before, not_after)

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from services.ca_verification import business_days, dcv, policy
+from services.ca_verification import business_days
 from services.ca_verification.domain.issuing import proceed
 from services.ca_verification.domain.messages import (
-    CheckName,
     CheckNameNow,
     NameChecked,
     RemindApplicant,
 )
 from services.ca_verification.domain.practice import PRACTICE, Practice
+from services.ca_verification.domain.proving import challenge, look, renewed
 from services.ca_verification.domain.telling import known, tell
 from services.ca_verification.domain.things import (
     Application,
@@ -28,7 +28,6 @@ from services.ca_verification.domain.waiting import checked
 from shared.contracts.application import ApplicationSubmitted, NameDropRequested
 from shared.contracts.base import Event, Objection
 from shared.contracts.ca_verification import (
-    Challenge,
     DomainValidated,
     NameDropGranted,
     NameDropRefused,
@@ -47,7 +46,6 @@ TASKS: dict[str, tuple[tuple[Item, Role], ...]] = {
     ),
 }
 METHOD = "3.2.2.4.7"  # DNS change
-TOKEN_BYTES = 20  # 160 bits; BR 1.6.1 asks for 112
 AGAIN_FIRST, AGAIN_LONGEST = timedelta(seconds=5), timedelta(hours=1)
 
 
@@ -60,13 +58,12 @@ def begin(
     """Check every name now, open the officers' tasks, remind the applicant in one business day."""
     if known is not None:
         return Decision()
-    now, rules = moment.now, policy.at(moment.now.date())
+    now = moment.now
     application = Application(
         id=submitted.application_id,
         submitted=submitted,
         names=tuple(
-            NameCheck(name, _challenge(name, moment, now + rules.random_value_life), since=now)
-            for name in submitted.names
+            NameCheck(name, challenge(name, moment), since=now) for name in submitted.names
         ),
         tasks=tuple(
             Task(moment.new_id(n), item, role, Open(now))
@@ -78,44 +75,9 @@ def begin(
         application_id=application.id,
         due=business_days.one_business_day_after(now, practice.country, practice.zone),
     )
-    look = tuple(_look(application, check, now) for check in application.names)
+    looks = tuple(look(application, check, now) for check in application.names)
     told = tell(application)
-    return Decision(told.changed, told.facts, (*look, reminder))
-
-
-def _challenge(name: str, moment: Moment, expires_at: datetime) -> Challenge:
-    token = moment.unguessable(f"challenge {name}", TOKEN_BYTES).hex()
-    record_name, record_type, record_value = dcv.dns_challenge(name, token)
-    return Challenge(
-        record_name=record_name,
-        record_type=record_type,
-        record_value=record_value,
-        expires_at=expires_at,
-    )
-
-
-def _look(
-    application: Application, check: NameCheck, due: datetime, *, on_request: bool = False
-) -> CheckName:
-    return CheckName(
-        application_id=application.id,
-        name=check.name,
-        record_name=check.challenge.record_name,
-        record_value=check.challenge.record_value,
-        due=due,
-        on_request=on_request,
-    )
-
-
-def _renewed(check: NameCheck, moment: Moment) -> NameCheck:
-    """Replace a random value that has lived for too long; it proves nothing any more."""
-    life = policy.at(moment.now.date()).random_value_life
-    return replace(
-        check,
-        valid=False,
-        challenge=_challenge(check.name, moment, moment.now + life),
-        last_error="the random value has expired; publish the new one",
-    )
+    return Decision(told.changed, told.facts, (*looks, reminder))
 
 
 def unproven(application: Application, name: str) -> NameCheck | None:
@@ -145,7 +107,7 @@ def note_check(
         checked_at=moment.now,
     )
     if moment.now >= check.challenge.expires_at:
-        looked = _renewed(looked, moment)
+        looked = renewed(looked, moment, "the random value has expired")
     after = replace(
         application,
         names=tuple(looked if one is check else one for one in application.names),
@@ -155,7 +117,7 @@ def note_check(
         facts.append(checked(after, looked))
     if looked.valid:
         return proceed(after, moment, practice, (*facts, _validated(after, looked, moment)))
-    again = _look(after, looked, moment.now + pause(looked.attempts))
+    again = look(after, looked, moment.now + pause(looked.attempts))
     told = tell(after, tuple(facts))
     return Decision(told.changed, told.facts, (again,))
 
@@ -190,7 +152,7 @@ def check_now(application: Application | None, asked: CheckNameNow, moment: Mome
     names = tuple(unseen if one is check else one for one in application.names)
     return Decision(
         changed=(replace(application, names=names),),
-        errands=(_look(application, check, moment.now, on_request=True),),
+        errands=(look(application, check, moment.now, on_request=True),),
         closed=(check_id(application.id, check.name),),
     )
 
