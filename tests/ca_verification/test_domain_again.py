@@ -1,4 +1,4 @@
-"""What is tried again: a random value that has lived too long, and what the linter objected to."""
+"""What is done again: what has lived too long, and what the linter objected to."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +8,7 @@ import pytest
 from services.ca_verification import dcv, policy
 from services.ca_verification.domain import (
     PRACTICE,
+    decide,
     issue,
     keep_back,
     note_check,
@@ -15,7 +16,13 @@ from services.ca_verification.domain import (
     withdraw,
 )
 from services.ca_verification.domain.messages import CheckName, SignCertificate, TryAgain
-from services.ca_verification.domain.things import NotLinted, Signing
+from services.ca_verification.domain.things import (
+    Application,
+    NotLinted,
+    Open,
+    Signing,
+    Verifying,
+)
 from shared.contracts.ca_verification import CertificateIssued, DomainChecked, VerificationPending
 from shared.decision import Decision
 from tests.ca_verification import make
@@ -79,6 +86,68 @@ def test_wildcard_is_renewed_under_its_parent() -> None:
     [application] = note_check(make.begun(), make.looked(B), OVER).changed
 
     assert application.names[1].challenge.record_name == f"{dcv.LABEL}.b.example"
+
+
+def found_on_friday(certificate_type: str = "OV") -> Application:
+    """Have the names proven and all tasks but the last one decided on Friday."""
+    application = make.confirmed(make.proven(make.begun(certificate_type)))
+    names = tuple(replace(one, checked_at=FRIDAY) for one in application.names)
+    *done, last = application.tasks
+    tasks = (*done, replace(last, outcome=Open(FRIDAY)))
+    return make.told(replace(application, names=names, tasks=tasks))
+
+
+def decided_last(application: Application, days: int) -> Decision:
+    now = FRIDAY + timedelta(days=days)
+    moment = replace(MOMENT, now=now, host=now, secret=bytes([2]) * 32)
+    asked = make.verdict(application.tasks[-1].id, decided_by="rita")
+    return decide(application, asked, moment, PRACTICE)
+
+
+@pytest.mark.parametrize(
+    ("days", "stage"),
+    [
+        pytest.param(114, Signing, id="2027-03-14: 200 days"),
+        pytest.param(115, Verifying, id="2027-03-15: 100 days"),
+    ],
+)
+def test_proof_of_a_name_counts_as_long_as_the_rules_of_the_day_let_it(days, stage) -> None:
+    """BR 4.2.1."""
+    [application] = decided_last(found_on_friday(), days).changed
+
+    assert isinstance(application.stage, stage)
+
+
+def test_proof_that_is_too_old_is_asked_for_anew_and_the_names_looked_at() -> None:
+    decision = decided_last(found_on_friday(), 115)
+
+    [application] = decision.changed
+    values = [one.challenge.record_value for one in application.names]
+    assert [one.valid for one in application.names] == [False, False]
+    assert {one.last_error for one in application.names} == {
+        "the proof is older than 100 days; publish the new one"
+    }
+    assert [one.record_value for one in decision.errands] == values
+    assert not set(values) & {one.challenge.record_value for one in make.begun().names}
+    *_, said = decision.facts
+    assert [one.item for one in said.waiting_on] == [f"domain:{name}" for name in NAMES]
+    assert {one.since for one in said.waiting_on} == {FRIDAY + timedelta(days=115)}
+
+
+@pytest.mark.parametrize("days", [398, 399])
+def test_what_officers_found_counts_for_398_days_and_what_they_find_anew_is_reviewed_anew(
+    days: int,
+) -> None:
+    """BR 4.2.1, EVG 3.2.2.14.1."""
+    application = found_on_friday("EV")
+    names = tuple(
+        replace(one, checked_at=FRIDAY + timedelta(days=days)) for one in application.names
+    )
+
+    [after] = decided_last(replace(application, names=names), days).changed
+
+    undecided = [one.item for one in after.tasks if isinstance(one.outcome, Open)]
+    assert undecided == ([] if days == 398 else [one.item for one in application.tasks])
 
 
 def test_what_the_linter_objected_to_is_tried_again_within_the_hour() -> None:
