@@ -1,7 +1,10 @@
 """What to combine for given names: `POST /combinations/plan`, which changes nothing."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +14,7 @@ from pydantic import BaseModel, Field
 from services.inventory import store
 from services.inventory.domain import combining
 from services.inventory.domain.planning import Plan, Stock, plan
-from services.inventory.domain.policy import Rulebook
+from services.inventory.domain.policy import Rulebook, Rules
 from services.inventory.domain.things import Instance
 from shared import dnsnames
 from shared.api import PREFIX, PROBLEMS, Person, allow
@@ -48,9 +51,7 @@ def serve(app: FastAPI, parts: Parts) -> None:
     """Serve plans."""
 
     @app.post(f"{PREFIX}/combinations/plan", tags=["combination"], responses=PROBLEMS)
-    async def plan_combination(
-        body: PlanBody, person: Annotated[Person, allow("applicant")]
-    ) -> PlanView:
+    async def plan_combination(body: PlanBody, person: Annotated[Person, APPLICANT]) -> PlanView:
         """Choose the fewest of the caller's instances that hold these names."""
         sandbox = dnsnames.SANDBOX if parts.settings.sandbox else frozenset()
         names, against = dnsnames.judge(
@@ -68,27 +69,44 @@ def serve(app: FastAPI, parts: Parts) -> None:
         ]
         single, wildcard, ip = dnsnames.count(names)
         needed = Names(single=single, wildcard=wildcard, ip=ip)
-        stocks = _stocks(fitting, needed, parts)
-        return _shown(plan(stocks, needed), needed, names)
+        there = stocks(fitting, names, needed, parts.clock().date(), parts.settings.rulebook)
+        # It may take a third of a second, in which others are to be answered too.
+        found = await asyncio.to_thread(plan, there, needed)
+        if len(owned) == MOST_INSTANCES:  # there may be more
+            found = replace(found, is_minimal=False)
+        return shown(found, needed, names)
 
 
-def _stocks(owned: Sequence[Instance], needed: Names, parts: Parts) -> Iterator[Stock]:
-    """Yield what may be combined with each other; and each instance that may be used alone."""
-    rulebook: Rulebook = parts.settings.rulebook
-    day = parts.clock().date()
-    together: defaultdict[tuple[str, str], dict[UUID, Names]] = defaultdict(dict)
+def stocks(
+    owned: Sequence[Instance],
+    names: Sequence[dnsnames.Name],
+    needed: Names,
+    day: date,
+    rulebook: Rulebook,
+) -> Iterator[Stock]:
+    """Yield what may be combined with each other for these names, and what each holds alone."""
+    domains = {dnsnames.primary_domain(one) for one in names}
+    together: defaultdict[tuple[str, ...], dict[UUID, Names]] = defaultdict(dict)
+    alone: dict[tuple[int, ...], Stock] = {}
+    most: dict[tuple[str, ...], int] = {}
     for one in owned:
-        alone = combining.alone_objections(one, rulebook.on(day, one.brand, one.certificate_type))
-        if not any(alone):
-            together[one.brand, one.certificate_type][one.id] = one.names
-        elif not any(combining.ev_objections(one.certificate_type, needed, "")):
-            yield Stock({one.id: one.names})
-    for (_, certificate_type), instances in together.items():
-        if not any(combining.ev_objections(certificate_type, needed, "")):
-            yield Stock(instances)
+        if any(combining.ev_objections(one.certificate_type, needed, "")):
+            continue
+        rules = rulebook.on(day, one.brand, one.certificate_type)
+        of_one_domain = rules.domains == "same_primary" and len(domains) > 1
+        if of_one_domain or any(combining.alone_objections(one, rules)):
+            alike = (one.names.single, one.names.wildcard, one.names.ip)
+            alone.setdefault(alike, Stock({one.id: one.names}, rules.most_names))
+            continue
+        kind = combining.name_kind(one.names) if rules.same_name_kind else ""
+        key = (one.brand, one.certificate_type, kind)
+        together[key][one.id], most[key] = one.names, rules.most_names
+    yield from alone.values()
+    yield from (Stock(instances, most[key]) for key, instances in together.items())
 
 
-def _shown(found: Plan, needed: Names, names: Sequence[dnsnames.Name]) -> PlanView:
+def shown(found: Plan, needed: Names, names: Sequence[dnsnames.Name]) -> PlanView:
+    """Show a plan, with what helps to understand it."""
     return PlanView(
         instance_ids=found.instance_ids,
         names=found.names,
@@ -117,6 +135,12 @@ def _notes(found: Plan, names: Sequence[dnsnames.Name]) -> Iterator[Objection]:
                 subject=kind,
                 message=f"a {' or '.join(spare)} slot does not hold a {kind} name",
             )
+    if found.missing.total and len(names) > (most := Rules().most_names):
+        yield Objection(
+            code="too_many_names",
+            subject="names",
+            message=f"{len(names)} names; one certificate holds at most {most}, as a rule",
+        )
     if len(found.instance_ids) == 1 and not found.missing.total:
         yield Objection(
             code="no_combining_needed",
