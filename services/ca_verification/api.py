@@ -123,10 +123,10 @@ def _officers(app: FastAPI, parts: Parts) -> None:
         status: TaskStatus | None = None,
     ) -> Page[TaskView]:
         """Tasks of all applications, oldest first; a page holds those of `limit` applications."""
-        del person
         async with parts.postgres.transaction() as tx:
             found = await store.list_applications(
                 tx,
+                person.account_id,
                 with_open_tasks=status == "open",
                 after=piece.after,
                 limit=piece.limit + 1,

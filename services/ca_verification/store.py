@@ -62,15 +62,22 @@ async def find_application_of_task(tx: Transaction, task_id: UUID) -> Applicatio
 
 
 async def list_applications(
-    tx: Transaction, *, with_open_tasks: bool, after: UUID | None, limit: int
+    tx: Transaction,
+    account_id: str | None,
+    *,
+    with_open_tasks: bool,
+    after: UUID | None,
+    limit: int,
 ) -> list[Application]:
     """Read applications, oldest first; only those with something to decide, if wished."""
     wanted = "has_open_tasks" if with_open_tasks else "true"
     rows = await tx.fetch(
         f"""
-        SELECT * FROM applications WHERE {wanted} AND ($1::uuid IS NULL OR id > $1)
-         ORDER BY id LIMIT $2
+        SELECT * FROM applications
+         WHERE {wanted} AND ($1::text IS NULL OR account_id = $1) AND ($2::uuid IS NULL OR id > $2)
+         ORDER BY id LIMIT $3
         """,  # noqa: S608 - one of two words of ours
+        account_id,
         after,
         limit,
     )
