@@ -92,7 +92,7 @@ async def running(
         runner = Runner(traffic, world)
         await runner.start()
         try:
-            parts = Parts(traffic, postgres, settings, clock, health=None, world=world)  # type: ignore[arg-type]
+            parts = Parts(traffic, postgres, settings, clock, health=None, world=world)
             yield Alone(traffic, runner, clock, api(parts))
         finally:
             await runner.stop()

@@ -145,6 +145,20 @@ async def test_ev_is_reviewed_by_somebody_who_collected_none_of_it(ca: Ca) -> No
         assert len(await alone.said(CertificateIssued)) == 1
 
 
+async def test_auditor_of_an_account_sees_the_tasks_of_that_account_alone(ca: Ca) -> None:
+    async with ca.run() as alone:
+        await alone.hear(submitted("OV", A))
+
+        seen = {
+            account: len(
+                (await alone.ask("GET", TASKS, "auditor", account=account)).json()["items"]
+            )
+            for account in (None, "acme", "rival")
+        }
+
+    assert seen == {None: 2, "acme": 2, "rival": 0}
+
+
 async def test_value_that_has_expired_is_renewed_and_the_old_one_proves_nothing(ca: Ca) -> None:
     async with ca.run() as alone:
         await alone.hear(submitted("DV", A))
@@ -157,7 +171,8 @@ async def test_value_that_has_expired_is_renewed_and_the_old_one_proves_nothing(
         [after] = (await pending(alone)).names
         assert after.challenge is not None
         assert after.challenge.record_value != before.challenge.record_value
-        assert after.last_error == "the random value has expired; publish the new one"
+        told = [one.last_error for one in await alone.said(DomainChecked)]
+        assert told.count("the random value has expired; publish the new one") == 1
         assert await look(alone, A) == "pending"  # the old value is still there
         assert "has other values" in str((await alone.said(DomainChecked))[-1].last_error)
         assert await alone.said(CertificateIssued) == []

@@ -61,7 +61,7 @@ async def test_it_is_der_of_the_ca_and_pem_of_the_root(door: Console, authority:
 
     assert x509.load_der_x509_certificate(issuing) == authority.issuing
     assert x509.load_pem_x509_certificate(root) == authority.root
-    assert crl.is_signature_valid(authority.issuing.public_key())  # type: ignore[arg-type]
+    assert crl.is_signature_valid(authority.issuing.public_key())
 
 
 @pytest.mark.parametrize("name", MEDIA_TYPES)
