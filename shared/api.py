@@ -293,9 +293,13 @@ def _parked(app: FastAPI, parts: Parts) -> None:
     path = f"{PREFIX}/services/{parts.traffic.service}/parked"
     tags: list[str | Enum] = ["operating"]
 
-    @app.get(path, tags=tags, dependencies=[allow("operator", "auditor")])
-    async def list_parked(piece: ASlice) -> Page[ParkedView]:
+    @app.get(path, tags=tags)
+    async def list_parked(
+        piece: ASlice, person: Annotated[Person, allow("operator", "auditor")]
+    ) -> Page[ParkedView]:
         """Messages that could not be handled, as they came, with the reason."""
+        if person.role == "auditor" and person.account_id is not None:
+            raise Problem(HTTPStatus.FORBIDDEN, "what is parked may be about any account")
         async with parts.postgres.transaction() as tx:
             found = await parking.list_parked(tx, piece.after, piece.limit + 1)
         return piece.page([_view(one) for one in found], lambda one: one.id)
