@@ -145,7 +145,7 @@ async def test_ev_is_reviewed_by_somebody_who_collected_none_of_it(ca: Ca) -> No
         assert len(await alone.said(CertificateIssued)) == 1
 
 
-async def test_auditor_of_an_account_sees_the_tasks_of_that_account_alone(ca: Ca) -> None:
+async def test_auditor_of_an_account_sees_what_is_of_that_account_alone(ca: Ca) -> None:
     async with ca.run() as alone:
         await alone.hear(submitted("OV", A))
 
@@ -156,7 +156,14 @@ async def test_auditor_of_an_account_sees_the_tasks_of_that_account_alone(ca: Ca
             for account in (None, "acme", "rival")
         }
 
+        parked = f"{PREFIX}/services/alone/parked"
+        statuses = [
+            (await alone.ask("GET", parked, "auditor", account=account)).status_code
+            for account in (None, "acme")
+        ]
+
     assert seen == {None: 2, "acme": 2, "rival": 0}
+    assert statuses == [200, 403]  # what is parked may be about any account
 
 
 async def test_value_that_has_expired_is_renewed_and_the_old_one_proves_nothing(ca: Ca) -> None:
