@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, StringConstraints
 
-from services.console import pages, store
+from services.console import events, pages, store
 from services.console.domain import (
     IssueToken,
     RevokeToken,
@@ -103,6 +103,7 @@ def api(parts: Parts) -> FastAPI:
 
     app.include_router(APIRouter(lifespan=lifespan))
     app.include_router(identity(parts, people))
+    app.include_router(events.router(parts))
     app.include_router(pages.router(parts, client))
     app.mount("/static", StaticFiles(directory=pages.STATIC))
     app.add_middleware(

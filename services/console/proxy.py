@@ -21,6 +21,7 @@ OURS = "console"
 # What is asked for → who answers; the first line that fits is the one.
 TABLE: tuple[tuple[str, str], ...] = (
     (r"/(me|tokens)(/.+)?", OURS),
+    (r"/events", OURS),
     (r"/services/console/parked(/.+)?", OURS),
     (r"/services/inventory/parked(/.+)?", "inventory"),
     (r"/services/combination/parked(/.+)?", "combination"),
@@ -40,7 +41,10 @@ EVERYBODYS = f"{PREFIX}/openapi.json"
 
 # The rest of a request is between the client and us, RFC 9110 §7.6.1's hop-by-hop fields too.
 PASSED_ON = frozenset(
-    {b"accept", b"accept-language", b"content-type", b"idempotency-key", b"prefer", b"tracestate"}
+    {
+        *(b"accept", b"accept-language", b"content-type", b"idempotency-key", b"last-event-id"),
+        *(b"prefer", b"tracestate"),
+    }
 )
 # Of an answer: what ends at each hop, and what our own server adds.
 KEPT_BACK = frozenset(
