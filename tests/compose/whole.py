@@ -89,7 +89,7 @@ def test_who_is_killed_comes_back(up: Stack, service: str) -> None:
 
 def _is_another(up: Stack, service: str, pid: int) -> bool:
     state = up.containers()[service]["State"]
-    return state["Running"] and state["Pid"] != pid
+    return bool(state["Running"] and state["Pid"] != pid)
 
 
 def _application_is_ready(up: Stack) -> bool:
