@@ -52,7 +52,9 @@ def proceed(
         return replace(tell(application, facts), errands=looks)
     submitted = application.submitted
     not_before, not_after = policy.period(moment.now, moment.host)
-    intent = Signing(moment.new_id(), serial_number(moment), not_before, not_after)
+    before = application.stage
+    since = before.held_back_since if isinstance(before, Verifying) else None
+    intent = Signing(moment.new_id(), serial_number(moment), not_before, not_after, since)
     told = tell(replace(application, stage=intent), facts)
     errand = SignCertificate(
         application_id=application.id,
@@ -113,7 +115,8 @@ def keep_back(
     application = known(application, linted.application_id)
     if not isinstance(application.stage, Signing):
         return Decision()
-    told = tell(replace(application, stage=NotLinted(linted.findings, moment.now)))
+    since = application.stage.held_back_since or moment.now
+    told = tell(replace(application, stage=NotLinted(linted.findings, since)))
     again = TryAgain(application_id=application.id, due=moment.now + LINT_AGAIN)
     return Decision(told.changed, told.facts, (again,))
 
@@ -128,7 +131,8 @@ def try_again(
     application = known(application, again.application_id)
     if not isinstance(application.stage, NotLinted):
         return Decision()
-    return proceed(replace(application, stage=Verifying()), moment, practice)
+    stage = Verifying(held_back_since=application.stage.since)
+    return proceed(replace(application, stage=stage), moment, practice)
 
 
 def remind(application: Application | None, reminder: RemindApplicant, _: Moment) -> Decision:

@@ -58,7 +58,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Verifying:
-    """Names are to be proven, tasks to be decided."""
+    """Names are to be proven, tasks to be decided; or the linter is to be asked again."""
+
+    held_back_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Signing:
     serial_number: str
     not_before: datetime
     not_after: datetime
+    held_back_since: datetime | None = None  # the linter objected before
 
 
 @dataclass(frozen=True, slots=True)
