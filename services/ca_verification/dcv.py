@@ -3,7 +3,6 @@
 Whoever can publish a random value under a domain controls it, with all names under it.
 """
 
-import secrets
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +17,6 @@ from dns.rdatatype import TXT
 from shared.dnsnames import authorization_domain
 
 LABEL = "_certfold-challenge"
-TOKEN_OCTETS = 16  # 128 bits, where 112 are the least (BR 1.6.1, "Random Value")
 MOST_ALIASES = 8  # CNAMEs that are followed
 
 
@@ -32,11 +30,6 @@ class NotFound:
     """It is not, for this reason: for people to act on, and the same while nothing changes."""
 
     reason: str
-
-
-def new_token() -> str:
-    """Draw a random value: 128 bits from a CSPRNG, hex."""
-    return secrets.token_hex(TOKEN_OCTETS)
 
 
 def dns_challenge(name: str, token: str) -> tuple[str, Literal["TXT"], str]:
