@@ -99,7 +99,7 @@ class Installations(BaseModel):
 # How the inventory shows the instance once it knows of an end, and what we show then.
 ENDS: dict[type, tuple[frozenset[InstanceStatus], ApplicationStatus]] = {
     Failed: (frozenset({"validation_failed"}), "validation_failed"),
-    Issued: (frozenset({"issued", "revoked"}), "issued"),
+    Issued: (frozenset({"issued", "about_to_expire", "expired", "revoked"}), "issued"),
     Withdrawn: (frozenset({"pending_application"}), "withdrawn"),
 }
 
