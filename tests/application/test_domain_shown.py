@@ -11,10 +11,10 @@ from shared.contracts.inventory import InstanceStatus
 from tests.application import make
 from tests.application.make import CERTIFICATE, NOON, STAGES, later
 
-# How the inventory shows the instance when we show each end; what was issued may be revoked since.
+# How the inventory shows the instance when we show each end; what was issued may have ended since.
 ENDS = {
     "validation_failed": {"validation_failed"},
-    "issued": {"issued", "revoked"},
+    "issued": {"issued", "about_to_expire", "expired", "revoked"},
     "withdrawn": {"pending_application"},
 }
 STATUSES = [None, *get_args(InstanceStatus)]
@@ -42,6 +42,7 @@ def test_end_is_shown_only_once_the_inventory_shows_it(stage, instance_status) -
         (STAGES["failed"], "validation_failed", "validation_failed"),
         (STAGES["issued"], "under_review", "under_review"),
         (STAGES["issued"], "issued", "issued"),
+        (STAGES["issued"], "expired", "issued"),
         (STAGES["issued"], "revoked", "issued"),
         (STAGES["withdrawn"], "pending_application", "withdrawn"),
     ],

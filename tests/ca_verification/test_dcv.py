@@ -4,7 +4,7 @@ import dns.name
 import pytest
 from dns import rcode
 
-from services.ca_verification.dcv import Found, NotFound, check, dns_challenge, new_token
+from services.ca_verification.dcv import Found, NotFound, check, dns_challenge
 from tests.shared.nameserver import SILENT, Answer, serving
 
 NAME, KIND, VALUE = dns_challenge("*.acme.com", "5eed")
@@ -27,13 +27,6 @@ def test_a_challenge_is_published_under_the_authorization_domain() -> None:
 
     assert dns_challenge("*.acme.com", "5eed") == record
     assert dns_challenge("acme.com", "5eed") == record
-
-
-def test_a_token_is_drawn_anew_of_128_bits() -> None:
-    tokens = {new_token() for _ in range(100)}
-
-    assert len(tokens) == 100
-    assert all(len(bytes.fromhex(token)) == 16 for token in tokens)
 
 
 @pytest.mark.parametrize(

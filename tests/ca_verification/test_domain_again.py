@@ -172,6 +172,17 @@ def test_try_again_makes_a_new_intent_with_another_serial_number() -> None:
     assert [one.item for one in said.waiting_on] == ["issuance"]
 
 
+def test_applicant_is_told_since_when_the_linter_objects_however_often_it_is_asked() -> None:
+    [kept_back] = keep_back(SIGNING, make.NOT_LINTED, MOMENT).changed
+    ready = make.confirmed(make.proven(make.begun()))
+    held_back = make.told(replace(ready, stage=kept_back.stage))
+    [signing] = try_again(held_back, make.TRY_AGAIN, LATER, PRACTICE).changed
+
+    [said] = keep_back(signing, make.NOT_LINTED, LATER).facts
+
+    assert [(one.item, one.since) for one in said.waiting_on] == [("lint", MOMENT.now)]
+
+
 def test_what_was_mended_is_issued_and_nobody_tries_again() -> None:
     ready = make.confirmed(make.proven(make.begun()))
     held_back = make.told(replace(ready, stage=make.HELD_BACK))
