@@ -18,6 +18,7 @@ from services.combination.domain import (
 )
 from shared.api import PREFIX, PROBLEMS, AWish, Person, accepted, allow, carry, make_api
 from shared.contracts.base import Objection
+from shared.contracts.combination import RefundWaiver
 from shared.problems import not_found
 from shared.service import Parts
 
@@ -43,6 +44,7 @@ class CombinationView(BaseModel):
     objections: Sequence[Objection]
     instance_id: UUID | None
     instance_name: str | None
+    refund_waiver: RefundWaiver | None
 
 
 def api(parts: Parts) -> FastAPI:
@@ -107,6 +109,7 @@ def view(combination: Combination) -> CombinationView:
         objections=(),
         instance_id=None,
         instance_name=None,
+        refund_waiver=combination.refund_waiver,
     )
     match combination.stage:
         case Requested() | Concluded(is_open=False):

@@ -68,19 +68,26 @@ async def save_accounts(tx: Transaction, accounts: Sequence[Account]) -> None:
 
 
 async def add_history(tx: Transaction, entries: Sequence[Entry]) -> None:
-    """Note what is said about instances: when, and who set it off."""
+    """Note what is said about instances: when, and who set it off.
+
+    What is said to an account about an instance that it does not own is none of its owner's.
+    """
     rows = [
-        (instance_id, entry.id, entry.at, entry.cause.actor or "certfold", _what(entry.fact))
+        (instance_id, entry.id, entry.at, entry.cause.actor or "certfold", _what(fact), owner)
         for entry in entries
-        if (instance_id := getattr(entry.fact, "instance_id", None)) is not None
+        if (instance_id := getattr(fact := entry.fact, "instance_id", None))
+        and (owner := getattr(fact, "account_id", None))
     ]
     if rows:
         await tx.execute(
             """
             INSERT INTO history (instance_id, event_id, at, who, what)
-            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[])
+            SELECT instance_id, event_id, at, who, what
+              FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[],
+                          $6::text[]) AS one (instance_id, event_id, at, who, what, owner)
+              JOIN instances ON id = instance_id AND account_id = owner
             """,
-            *columns(rows, width=5),
+            *columns(rows, width=6),
         )
 
 

@@ -1,6 +1,6 @@
 """How the inventory is shown over HTTP."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from shared.contracts import waiver
 from shared.contracts.application import CertificateKind
 from shared.contracts.base import Names, Objection
 from shared.contracts.inventory import InstanceStatus
-from shared.contracts.purchases import CertificateType
+from shared.contracts.purchases import CertificateType, Price
 
 
 class Quota(BaseModel):
@@ -73,8 +73,16 @@ class RefundWaiverText(BaseModel):
     text_sha256: str
 
 
+class RefundLost(BaseModel):
+    """A refund that is still possible, and would not be once combined."""
+
+    instance_id: UUID
+    refundable_until: datetime
+    price: Price | None
+
+
 class Preview(BaseModel):
-    """What would come of combining; nothing was changed."""
+    """What would come of combining, and what would be lost by it; nothing was changed."""
 
     allowed: bool
     objections: Sequence[Objection]
@@ -82,6 +90,7 @@ class Preview(BaseModel):
     names: Names
     names_total: int
     certificate_kinds: Sequence[CertificateKind]
+    refunds_lost: Sequence[RefundLost]
     refund_waiver: RefundWaiverText
 
 
@@ -104,8 +113,15 @@ def preview(
         names=names,
         names_total=names.total,
         certificate_kinds=tuple(combining.kinds_of(names)),
+        refunds_lost=tuple(_lost(ours, day)),
         refund_waiver=RefundWaiverText(text=waiver.TEXT, text_sha256=waiver.TEXT_SHA256),
     )
+
+
+def _lost(ours: Sequence[Instance], day: date) -> Iterator[RefundLost]:
+    for one in ours:
+        if (until := refundable_until(one)) and until.date() >= day:
+            yield RefundLost(instance_id=one.id, refundable_until=until, price=one.price)
 
 
 def quota(purchase: Purchase) -> Quota:

@@ -171,6 +171,11 @@ def test_what_is_shown_never_runs_ahead_of_the_inventory(
     assert (shown.status, shown.objections, shown.instance_id) == (status, objections, instance_id)
 
 
+def test_who_agreed_to_lose_the_refund_is_shown_and_when_and_to_which_text() -> None:
+    assert view(OPEN).refund_waiver == WAIVER
+    assert view(replace(REFUSED, refund_waiver=None)).refund_waiver is None
+
+
 IDS = st.sampled_from([UUID(int=80), UUID(int=81)])
 MESSAGES = st.lists(
     st.tuples(
