@@ -209,6 +209,27 @@ async def test_host_that_has_files_is_on_loopback_unless_an_update_says_otherwis
     assert await address("mail") == ["127.0.0.1"]
 
 
+def test_who_asks_from_another_network_namespace_is_told_another_address_than_its_loopback(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "www" / "www.shop.example").mkdir(parents=True)
+    records = Records(tmp_path / "zone", Hosts(tmp_path))
+    update = dns.update.UpdateMessage("shop.example")
+    update.add("away", 60, "A", "192.0.2.1")
+    update.add("near", 60, "A", "127.1.2.3")
+    respond(records, update.to_wire())
+
+    def addresses(host: str, loopback: str) -> list[str]:
+        asked = dns.message.make_query(f"{host}.shop.example", "A").to_wire()
+        reply = respond(records, asked, loopback=loopback)
+        assert reply is not None
+        return [str(one) for found in dns.message.from_wire(reply).answer for one in found]
+
+    seen = {host: addresses(host, "198.51.100.7") for host in ("www", "away", "near")}
+    assert seen == {"www": ["198.51.100.7"], "away": ["192.0.2.1"], "near": ["198.51.100.7"]}
+    assert addresses("www", HOST) == ["127.0.0.1"]
+
+
 async def test_update_may_demand_what_a_host_shows(client: Client, tmp_path: Path) -> None:
     (tmp_path / "www" / "www.shop.example").mkdir(parents=True)
 
