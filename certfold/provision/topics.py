@@ -109,27 +109,35 @@ async def apply_topics(
 ) -> list[Change]:
     """Make the topics be as they are to be, and return what was done about which."""
     wanted = list(topics(partitions, replicas))
+    told: dict[tuple[str, str], Change] = {}
     async with _admin(servers) as admin:
-        changes = await _plan(admin, wanted)
-        new = [one.topic for one in changes if one.what == "create"]
-        other = [one for one in changes if one.what == "alter"]
-        if new:
-            await _create(admin, new)
-        if other:
-            await _alter(admin, other)
-        if new or other:
-            await _in_effect(admin, wanted)
-    return changes
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while changes := await _plan(admin, wanted):
+                    made = {name for name, what in told if what == "create"}
+                    news = [one for one in changes if one.topic.name not in made]
+                    told |= {(one.topic.name, one.what): one for one in news}
+                    if not await _do(admin, changes):
+                        break
+                    await asyncio.sleep(TICK_SECONDS)
+        except TimeoutError:
+            raise TopicsRefusedError("Kafka has agreed, but its brokers do not follow") from None
+    return list(told.values())
 
 
-async def _in_effect(admin: AIOKafkaAdminClient, wanted: list[Topic]) -> None:
-    """Wait for the brokers: they hear from the controller only after it has agreed."""
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while any(one.what != "kept" for one in await _plan(admin, wanted)):
-                await asyncio.sleep(TICK_SECONDS)
-    except TimeoutError:
-        raise TopicsRefusedError("Kafka has agreed, but its brokers do not follow") from None
+async def _do(admin: AIOKafkaAdminClient, changes: list[Change]) -> bool:
+    """Do what can be done; say whether there was anything.
+
+    Brokers hear from the controller only after it has agreed: what was done may look undone for a
+    moment, and what somebody else has made at this moment may still differ.
+    """
+    new = [one.topic for one in changes if one.what == "create"]
+    other = [one for one in changes if one.what == "alter"]
+    if new:
+        await _create(admin, new)
+    if other:
+        await _alter(admin, other)
+    return bool(new or other)
 
 
 async def _plan(admin: AIOKafkaAdminClient, wanted: list[Topic]) -> list[Change]:
