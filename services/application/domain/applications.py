@@ -45,6 +45,7 @@ from shared.contracts.ca_verification import (
 )
 from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceStatusChanged
 from shared.decision import Decision, Moment
+from shared.dnsnames import WILDCARD, Name, certificate_kind
 
 
 def request(application: Application | None, asked: RequestApplication, _: Moment) -> Decision:
@@ -264,14 +265,16 @@ def drop(application: Application | None, granted: NameDropGranted, _: Moment) -
         instance_id=application.instance_id,
         name=granted.name,
     )
-    left = replace(form, names=tuple(one for one in form.names if one != granted.name))
+    names = tuple(one for one in form.names if one != granted.name)
+    kinds = [Name(one, "wildcard" if one.startswith(WILDCARD) else "single") for one in names]
+    left = replace(form, names=names, kind=certificate_kind(kinds))
     stage = application.stage
     if isinstance(stage, Submitted):
-        names = tuple(
+        seen = tuple(
             one.model_copy(update={"state": "dropped"}) if one.name == granted.name else one
             for one in stage.names
         )
-        stage = replace(stage, names=names)
+        stage = replace(stage, names=seen)
     return Decision((replace(application, form=left, stage=stage),), (dropped,))
 
 
