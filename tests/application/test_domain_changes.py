@@ -52,6 +52,22 @@ def test_dropped_name_is_told_and_shown_so_and_the_others_go_on() -> None:
     assert after.dropped == (A,)
 
 
+@pytest.mark.parametrize(
+    ("names", "before", "after"),
+    [
+        ((A, "*.b.example"), "hybrid", "wildcard"),
+        ((A, B, "c.example"), "multi_domain", "multi_domain"),
+        ((A, B), "multi_domain", "single"),
+        ((A, B, "*.b.example"), "hybrid", "hybrid"),
+        ((A, "*.a.example", "*.b.example"), "hybrid", "multi_domain_wildcard"),
+    ],
+)
+def test_certificate_is_of_the_kind_of_the_names_that_are_left(names, before, after) -> None:
+    form = replace(make.FORM, names=names, kind=before)
+
+    assert dropped(make.application(make.SUBMITTED, form=form)).form.kind == after
+
+
 def test_name_is_dropped_once() -> None:
     assert domain.drop(dropped(), make.DROP_GRANTED, MOMENT) == Decision()
     assert domain.ask_to_drop(dropped(), make.DROP, MOMENT) == Decision()
