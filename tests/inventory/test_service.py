@@ -1,0 +1,228 @@
+"""The inventory on a real PostgreSQL: lists, searches, history, CSV, and what comes at its time."""
+
+import csv
+import io
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec import msgpack
+
+from services.inventory import store
+from services.inventory.domain.things import Instance, Purchase, Refunded, Reserved
+from shared.api import PREFIX
+from shared.contracts.base import Names
+from shared.contracts.inventory import QuotaRefunded, ReservationUnclaimed
+from shared.runner import travel
+from tests.ca_verification.alone import Alone
+from tests.inventory import make
+from tests.inventory.conftest import hear
+from tests.inventory.make import ACCOUNT, A, B
+
+INSTANCES = f"{PREFIX}/instances"
+WAIT = {"prefer": "wait=5"}
+
+
+async def ask(alone: Alone, method: str, path: str, name: str = "ann", **how: Any) -> Any:
+    answer = await alone.ask(method, path, "applicant", name, ACCOUNT, headers=WAIT, **how)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def bought(alone: Alone, **changes: object) -> list[UUID]:
+    """Buy, and make instances of all of it; return their ids."""
+    purchase = make.purchase(paid_at=alone.clock(), **changes)
+    await hear(alone.traffic, purchase)
+    made = {"purchase_id": purchase.purchase_id, "count": purchase.quantity}
+    items = (await ask(alone, "POST", INSTANCES, json=made))["items"]
+    return [UUID(one["instance_id"]) for one in items]
+
+
+async def listed(alone: Alone, **asked: object) -> list[str]:
+    page = await ask(alone, "GET", INSTANCES, params=asked)
+    return [one["instance_id"] for one in page["items"]]
+
+
+async def combine(alone: Alone, *ids: UUID, name: str = "cas-merge-4") -> None:
+    names = Names(single=len(ids))
+    await hear(alone.traffic, make.request(*ids), actor="ben")
+    combined = make.combined(*ids, names=names, names_total=names.total, instance_name=name)
+    await hear(alone.traffic, combined, actor="ben")
+
+
+async def test_history_tells_who_did_what_and_when_and_by_which_event(inventory) -> None:
+    one, other = await bought(inventory)
+    path = f"{INSTANCES}/{one}"
+    await ask(inventory, "PATCH", path, name="cleo", json={"remark": "for the shop"})
+    stranger = make.wish(instance_id=one, account_id=make.STRANGER)
+    await hear(inventory.traffic, stranger, actor="mallory")
+    began = inventory.clock()
+    await combine(inventory, one, other)
+
+    story = (await ask(inventory, "GET", f"{path}/history"))["items"]
+
+    assert [(it["who"], it["what"]) for it in story] == [
+        ("ann", "InstanceCreated"),
+        ("cleo", "InstanceAnnotated"),
+        ("ben", "InstanceStatusChanged: combined"),
+    ]
+    async with inventory.traffic.postgres.transaction() as tx:
+        rows = await tx.fetch("SELECT headers FROM outbox ORDER BY id")
+    said = {dict(msgpack.decode(row["headers"]))["ce_id"].decode() for row in rows}
+    assert {it["event_id"] for it in story} <= said
+    assert story[0]["at"] < began.isoformat() < story[2]["at"]
+    merged = (await ask(inventory, "GET", f"{INSTANCES}/{make.MERGED}/history"))["items"]
+    assert [(it["who"], it["what"]) for it in merged] == [("ben", "InstanceCreated")]
+
+
+async def test_instances_are_found_by_any_part_of_their_name_whatever_the_case(inventory) -> None:
+    one, other = await bought(inventory)
+    await combine(inventory, one, other, name="cas-merge-0815")
+
+    assert await listed(inventory, q="Merge") == [str(make.MERGED)]
+    assert await listed(inventory, q="0815") == [str(make.MERGED)]
+    assert await listed(inventory, q=one.hex[-6:]) == [str(one)]
+    assert await listed(inventory, q="%") == []
+
+
+async def test_instances_are_filtered_by_each_of_their_traits(inventory) -> None:
+    ov = await bought(inventory)
+    [ev] = await bought(
+        inventory, purchase_id="order-8", quantity=1, certificate_type="EV", brand="cfca"
+    )
+    await ask(inventory, "PATCH", f"{INSTANCES}/{ev}", json={"tags": ["web", "shop"]})
+    await combine(inventory, *ov)
+
+    assert await listed(inventory, status="combined") == [str(one) for one in sorted(ov)]
+    assert set(await listed(inventory, status="pending_application")) == {
+        str(ev),
+        str(make.MERGED),
+    }
+    for asked in (
+        {"brand": "CFCA"},
+        {"certificate_type": "EV"},
+        {"purchase_id": "order-8"},
+        {"tag": "shop"},
+    ):
+        assert await listed(inventory, **asked) == [str(ev)], asked
+    assert await listed(inventory, brand="cfca", certificate_type="OV") == []
+
+
+SORTS = {
+    "created_at": lambda one: (one["created_at"], one["instance_id"]),
+    "name": lambda one: (one["name"], one["instance_id"]),
+    "names_total": lambda one: (one["names_total"], one["instance_id"]),
+}
+
+
+@pytest.mark.parametrize("way", ["", "-"], ids=["up", "down"])
+@pytest.mark.parametrize("sort", list(SORTS))
+async def test_every_instance_is_on_exactly_one_page_in_order(inventory, sort, way) -> None:
+    await bought(inventory, quantity=4, names=Names(single=3))
+    await bought(inventory, quantity=3, purchase_id="order-8")
+    asked, items = {"sort": way + sort, "limit": 2}, []
+
+    while True:
+        page = await ask(inventory, "GET", INSTANCES, params=asked)
+        items += page["items"]
+        if not (cursor := page["next_cursor"]):
+            break
+        asked["cursor"] = cursor
+
+    assert len(items) == 7
+    assert items == sorted(items, key=SORTS[sort], reverse=bool(way))
+
+
+async def test_list_is_given_as_csv_with_the_same_rows(inventory) -> None:
+    await bought(inventory, names=Names(single=2, wildcard=1))
+    as_json = (await ask(inventory, "GET", INSTANCES))["items"]
+
+    answer = await inventory.ask(
+        "GET", INSTANCES, "applicant", account=ACCOUNT, headers={"accept": "text/csv"}
+    )
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    for kept in ("instance_id", "name", "status", "refundable_until"):
+        assert [row[kept] for row in rows] == [one[kept] for one in as_json]
+    assert [row["names.wildcard"] for row in rows] == ["1", "1"]
+
+
+async def test_members_that_nobody_concludes_on_are_asked_after_and_then_free(inventory) -> None:
+    ids = tuple(await bought(inventory))
+    await hear(inventory.traffic, make.request(*ids))
+    questions = await inventory.said(ReservationUnclaimed)
+
+    await travel(inventory.clock, inventory.clock() + timedelta(minutes=25), inventory.runner)
+    asked_after = await inventory.said(ReservationUnclaimed)
+    await inventory.hear(make.refused(*ids))
+    await travel(inventory.clock, inventory.clock() + timedelta(hours=1), inventory.runner)
+
+    assert (questions, len(asked_after)) == ([], 2)
+    assert asked_after[0].member_instance_ids == ids
+    assert await inventory.said(ReservationUnclaimed) == asked_after
+    assert [type(one.stage) for one in (await kept(inventory, *ids)).values()] == [
+        type(make.PENDING)
+    ] * 2
+
+
+async def test_refund_that_a_shop_tells_again_after_the_inbox_forgot_it_counts_once(
+    inventory,
+) -> None:
+    await hear(inventory.traffic, make.purchase(quantity=5))
+    for _ in range(2):
+        await hear(inventory.traffic, make.paid_back(count=2), ce_id="refund-1")
+        async with inventory.traffic.postgres.transaction() as tx:
+            await tx.execute("DELETE FROM inbox")
+
+    assert [one.count for one in await inventory.said(QuotaRefunded)] == [2]
+    [quota] = (await ask(inventory, "GET", f"{PREFIX}/quota"))["items"]
+    assert quota["remaining"] == 3
+
+
+async def kept(alone: Alone, *ids: UUID) -> dict[UUID, Instance]:
+    async with alone.traffic.postgres.transaction() as tx:
+        return await store.find_instances(tx, ids)
+
+
+STAGES = [
+    make.PENDING,
+    make.RESERVED,
+    Reserved(make.COMBINATION, failed=make.APPLICATION),
+    Reserved(make.COMBINATION, withdrawn=make.APPLICATION),
+    make.COMBINED,
+    make.CLAIMED,
+    make.UNDER_REVIEW,
+    make.FAILED,
+    make.ISSUED,
+    make.REVOKED,
+    Refunded(make.NOON),
+]
+
+
+async def test_instances_and_purchases_are_kept_as_they_are(inventory) -> None:
+    instances = [
+        make.instance(
+            UUID(int=n),
+            stage=stage,
+            names=Names(single=n, wildcard=2, ip=3),
+            member_ids=(A, B),
+            lot_id=make.LOT,
+            hosted=bool(n % 2),
+            remark="ä;'\n",
+            tags=("b", "a"),
+            version=1,
+        )
+        for n, stage in enumerate(STAGES, start=1)
+    ]
+    bought = make.quota(created=1, refunded=1)
+    purchase = Purchase(bought.id, bought.content, 1, 1, heard=(A, B), version=1)
+    async with inventory.traffic.postgres.transaction() as tx:
+        await store.save_instances(tx, [replace(one, version=0) for one in instances])
+        await store.save_purchases(tx, [replace(purchase, version=0)])
+        loaded = list(await store.load_instances(tx, [one.id for one in instances]))
+        assert list(await store.load_purchases(tx, [purchase.id])) == [purchase]
+
+    assert loaded == instances
