@@ -3,6 +3,7 @@
 from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import FastAPI, Query
@@ -120,7 +121,7 @@ def _quota(app: FastAPI, parts: Parts) -> None:
         return listed(shown, Quota, as_csv=as_csv)
 
     @app.post(
-        f"{PREFIX}/quota/{{purchase_id}}/refund",
+        f"{PREFIX}/quota/{{purchase_id:path}}/refund",
         tags=["inventory"],
         status_code=202,
         response_model=Quota,
@@ -176,7 +177,9 @@ def _quota(app: FastAPI, parts: Parts) -> None:
         async with parts.postgres.transaction() as tx:
             made = await store.list_lot(tx, parts.clock(), carried.reference)
         items = Items(items=[view(*one) for one in made])
-        return _done(wish, items, f"{PREFIX}/instances?purchase_id={body.purchase_id}")
+        return _done(
+            wish, items, f"{PREFIX}/instances?{urlencode({'purchase_id': body.purchase_id})}"
+        )
 
 
 async def _purchase(parts: Parts, account: str, purchase_id: str) -> Purchase | None:

@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -75,6 +76,44 @@ async def test_history_tells_who_did_what_and_when_and_by_which_event(inventory)
     assert story[0]["at"] < began.isoformat() < story[2]["at"]
     merged = (await ask(inventory, "GET", f"{INSTANCES}/{make.MERGED}/history"))["items"]
     assert [(it["who"], it["what"]) for it in merged] == [("ben", "InstanceCreated")]
+
+
+async def test_history_of_one_batch_is_told_as_it_went(inventory) -> None:
+    one, _ = await bought(inventory)
+    of = {"instance_id": one}
+    news = [
+        make.wish().model_copy(update=of),
+        make.verification("ca").model_copy(update=of),
+        make.rejected().model_copy(update=of),
+        make.wish(make.OTHER_APPLICATION).model_copy(update=of),
+    ]
+
+    await inventory.hear(*news)
+
+    story = (await ask(inventory, "GET", f"{INSTANCES}/{one}/history"))["items"]
+    assert [it["what"] for it in story] == [
+        "InstanceCreated",
+        "InstanceClaimed",
+        "InstanceStatusChanged: pending_validation",
+        "InstanceStatusChanged: under_review",
+        "InstanceStatusChanged: validation_failed",
+        "InstanceClaimed",
+        "InstanceStatusChanged: pending_validation",
+    ]
+
+
+async def test_purchase_may_be_called_anything_by_its_shop(inventory) -> None:
+    called = "Bestellung №7/ä&b=c"
+    await hear(inventory.traffic, make.purchase(purchase_id=called, paid_at=inventory.clock()))
+    asked = {"json": {"purchase_id": called, "count": 1}, "account": ACCOUNT}
+
+    made = await inventory.ask("POST", INSTANCES, "applicant", **asked)
+    there = await ask(inventory, "GET", made.headers["location"])
+    quota = f"{PREFIX}/quota/{quote(called, safe='')}/refund"
+    left = await ask(inventory, "POST", quota, json={"count": 1})
+
+    assert [one["purchase_id"] for one in there["items"]] == [called]
+    assert left["remaining"] == 0
 
 
 async def test_instances_are_found_by_any_part_of_their_name_whatever_the_case(inventory) -> None:

@@ -159,7 +159,7 @@ def name_kind(names: Names) -> str:
 
 def kinds_of(names: Names) -> Iterator[CertificateKind]:
     """Yield the kinds of certificate that so many names allow."""
-    if names.single:
+    if names.single + names.ip:
         yield "single"
     if names.wildcard:
         yield "wildcard"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from uuid import UUID
 
 from services.inventory.domain import combining
@@ -45,6 +46,7 @@ from shared.contracts.inventory import (
 from shared.decision import Decision, Moment, PersonNeededError
 
 UNCLAIMED_AFTER = timedelta(minutes=10)
+MOST_TOLD = 2000  # objections, so that a refusal stays small enough to be said
 
 
 class NotHeldError(PersonNeededError):
@@ -62,7 +64,7 @@ def reserve(
         return Decision()  # it was decided before
     asked, day = request.member_instance_ids, moment.now.date()
     judged = combining.objections(found, asked, request.account_id, day, rulebook)
-    if against := (*request.objections, *judged):
+    if against := (*request.objections, *islice(judged, MOST_TOLD)):
         refused = ReservationRefused(
             combination_id=request.combination_id,
             account_id=request.account_id,
