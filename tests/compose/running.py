@@ -75,12 +75,17 @@ class Stack:
         return done.stdout
 
     def up(self) -> None:
-        """Bring everything up; return when all of it is healthy."""
-        self.compose("up", "--detach", "--wait", "--wait-timeout", str(UP_SECONDS))
+        """Bring everything up; return when all of it is healthy, and says where it is."""
+        self.compose("up", "--detach")
         end = time.monotonic() + UP_SECONDS
-        while not self.endpoints_file.exists():
-            assert time.monotonic() < end, self.compose("logs", "sandbox")
-            time.sleep(0.1)
+        while not (self.endpoints_file.exists() and not self._unwell()):
+            assert time.monotonic() < end, self.compose("logs", "--tail", "20")
+            time.sleep(0.5)
+
+    def _unwell(self) -> list[str]:
+        states = {name: one["State"] for name, one in self.containers().items()}
+        asked = {name: one["Health"]["Status"] for name, one in states.items() if "Health" in one}
+        return [name for name, status in asked.items() if status != "healthy"]
 
     def down(self) -> None:
         """Take the containers away; their data stays."""
