@@ -41,6 +41,9 @@ bench: install ## how fast it is
 chaos: install ## what it survives, at full size
 	$(BIN)/python -m tests.chaos
 
+containers: install ## all of it in containers, taken down and up again; needs Docker
+	$(BIN)/python -m tests.compose
+
 lock: install ## choose versions anew, of Python packages and of Kafka's archives
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements.lock
@@ -49,4 +52,4 @@ lock: install ## choose versions anew, of Python packages and of Kafka's archive
 contract: install ## write the schemas of what others rely on into docs/
 	$(BIN)/python -m certfold.contract
 
-.PHONY: help install up demo test check bench chaos lock contract
+.PHONY: help install up demo test check bench chaos containers lock contract
