@@ -96,16 +96,6 @@ def _applications(app: FastAPI, parts: Parts) -> None:
         """Apply for a certificate for an instance; every objection is told at once."""
         account = person.account
         judged = form.judge(body, most_names=parts.settings.most_names, reserved_ok=reserved_ok)
-        objections = judged.objections
-        if judged.form.spki_sha256:
-            async with parts.postgres.transaction() as tx:
-                if await store.is_key_used(tx, judged.form.spki_sha256, body.instance_id):
-                    used = Objection(
-                        code="csr_used",
-                        subject="csr",
-                        message="another application came with this key",
-                    )
-                    objections = (*objections, used)
         carried = await carry(
             parts,
             account,
@@ -117,7 +107,7 @@ def _applications(app: FastAPI, parts: Parts) -> None:
                 form=judged.form,
                 counts=judged.counts,
                 primary_domains=judged.primary_domains,
-                objections=objections,
+                objections=judged.objections,
             ),
         )
 

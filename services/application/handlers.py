@@ -14,7 +14,7 @@ from services.application.domain.messages import (
     RequestRevocation,
     RequestWithdrawal,
 )
-from services.application.domain.things import Application, Certificate, Key
+from services.application.domain.things import Application, Certificate, Key, UsedKey, used_key_id
 from services.application.world import World
 from shared.contracts.ca_verification import (
     ApplicationRejected,
@@ -30,15 +30,23 @@ from shared.contracts.ca_verification import (
 )
 from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceStatusChanged
 from shared.errands import Patience, does, does_many
-from shared.road import Road, Shelf, when, when_some
+from shared.road import Road, Shelf, when, when_beside_all, when_some
 
 applications = Shelf(Application, store.load_applications, store.save_applications)
 keys = Shelf(Key, store.load_keys, store.save_keys)
+used_keys = Shelf(UsedKey, store.load_used_keys, store.save_used_keys)
 certificates = Shelf(Certificate, store.load_certificates, store.save_certificates)
 PATIENCE = Patience(longest=timedelta(minutes=5), attempts=20)
 
 road = Road(
-    when(RequestApplication, applications, about=lambda it: it.application_id, then=domain.request),
+    when_beside_all(
+        RequestApplication,
+        applications,
+        used_keys,
+        about=lambda it: it.application_id,
+        beside=lambda it: map(used_key_id, filter(None, [it.form.spki_sha256])),
+        then=domain.request,
+    ),
     when(InstanceClaimed, applications, about=lambda it: it.application_id, then=domain.begin),
     when(ClaimRefused, applications, about=lambda it: it.application_id, then=domain.refuse),
     does_many(MakeKey, World.make_keys, executor=lambda w: w.pool, chunk=10, patience=PATIENCE),
@@ -89,5 +97,5 @@ road = Road(
     when(LookAtHosts, certificates, about=lambda it: it.certificate_id, then=domain.look_now),
     does(LookAtHost, World.look_at_host, at_once=100, patience=PATIENCE),
     when(HostSeen, certificates, about=lambda it: it.certificate_id, then=domain.note_host),
-    shelves=(applications, keys, certificates),
+    shelves=(applications, keys, used_keys, certificates),
 )

@@ -1,5 +1,6 @@
 """What the application service remembers: all of its SQL, each statement for a whole batch."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from services.application.domain.things import (
     Requested,
     Stage,
     Submitted,
+    UsedKey,
     Withdrawn,
 )
 from shared.contracts.base import Objection
@@ -67,19 +69,6 @@ async def list_applications(
     return [_application(row) for row in rows]
 
 
-async def is_key_used(tx: Transaction, spki_sha256: str, instance_id: UUID) -> bool:
-    """Say whether an application for another instance came with the same key."""
-    found = await tx.fetchval(
-        """
-        SELECT true FROM applications
-         WHERE spki_sha256 = $1 AND instance_id <> $2 AND stage <> 'refused' LIMIT 1
-        """,
-        spki_sha256,
-        instance_id,
-    )
-    return bool(found)
-
-
 async def save_applications(tx: Transaction, applications: Sequence[Application]) -> None:
     """Write applications."""
     await upsert(
@@ -123,6 +112,35 @@ async def save_keys(tx: Transaction, keys: Sequence[Key]) -> None:
             "id uuid": [k.id for k in keys],
             "encrypted bytea": [k.encrypted for k in keys],
             "version integer": [k.version for k in keys],
+        },
+    )
+
+
+async def load_used_keys(tx: Transaction, ids: Sequence[UUID]) -> Iterator[UsedKey]:
+    """Read and lock keys, with the instances of the applications that were not refused."""
+    versions = {row["spki_sha256"]: row["version"] for row in await lock(tx, "used_keys", ids)}
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT spki_sha256, instance_id FROM applications
+         WHERE spki_sha256 = ANY($1::text[]) AND stage <> 'refused'
+        """,
+        list(versions),
+    )
+    used: defaultdict[str, set[UUID]] = defaultdict(set)
+    for row in rows:
+        used[row["spki_sha256"]].add(row["instance_id"])
+    return (UsedKey(key, frozenset(used[key]), version) for key, version in versions.items())
+
+
+async def save_used_keys(tx: Transaction, used: Sequence[UsedKey]) -> None:
+    """Write that keys are used; by whom is written with the applications."""
+    await upsert(
+        tx,
+        "used_keys",
+        {
+            "id uuid": [k.id for k in used],
+            "spki_sha256 text": [k.spki_sha256 for k in used],
+            "version integer": [k.version for k in used],
         },
     )
 

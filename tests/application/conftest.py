@@ -1,7 +1,8 @@
-"""The application service alone, on a real PostgreSQL."""
+"""The application service alone, on a real PostgreSQL; and a second replica of it."""
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -19,8 +20,24 @@ KEY_ENCRYPTION_KEY = "A" * 43 + "="  # 32 octets of zero
 
 
 @pytest.fixture
-async def service(stack: Servers) -> AsyncIterator[Alone]:
-    dsn = await migrated(await fresh_role(stack.postgres_dsn, "application"), "application")
+async def dsn(stack: Servers) -> str:
+    return await migrated(await fresh_role(stack.postgres_dsn, "application"), "application")
+
+
+@pytest.fixture
+async def service(dsn: str) -> AsyncIterator[Alone]:
+    async with replica(dsn) as alone:
+        yield alone
+
+
+@pytest.fixture
+async def rival(dsn: str) -> AsyncIterator[Alone]:
+    async with replica(dsn) as alone:
+        yield alone
+
+
+@asynccontextmanager
+async def replica(dsn: str) -> AsyncIterator[Alone]:
     clock = MovableClock()
     async with nameserver.serving({}) as resolver:
         world = World(

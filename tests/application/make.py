@@ -25,6 +25,7 @@ from services.application.domain.things import (
     Refused,
     Requested,
     Submitted,
+    UsedKey,
     Withdrawn,
 )
 from shared.contracts.application import Contact, Organisation
@@ -83,7 +84,9 @@ FORM = Form(
     validation_method="dns",
     csr_pem=None,
 )
-PASTED = replace(FORM, csr_pem="pasted", spki_sha256="5b")
+PASTED = replace(FORM, csr_pem="pasted", spki_sha256="5b" * 32)
+
+USED = UsedKey("5b" * 32, frozenset({INSTANCE}))
 
 WAITING = (
     Waiting(item="callback", party="ca", reason="r", since=NOON, next_action="answer the phone"),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -42,13 +43,49 @@ def hear(application: Application | None, message: Message) -> Decision:
 def test_wish_is_passed_on_to_the_inventory_with_what_is_wrong_with_the_form() -> None:
     asked = ApplicationRequested(**IT, names=Names(single=2), objections=make.FOUND)
 
-    assert domain.request(None, make.wish(objections=make.FOUND), MOMENT) == Decision(
+    assert domain.request(None, {}, make.wish(objections=make.FOUND), MOMENT) == Decision(
         changed=(make.application(),), facts=(asked,)
     )
 
 
 def test_wish_that_comes_twice_is_asked_once() -> None:
-    assert domain.request(make.application(), make.wish(), MOMENT) == Decision()
+    assert domain.request(make.application(), {}, make.wish(), MOMENT) == Decision()
+
+
+def test_pasted_requests_key_is_used_from_now_on() -> None:
+    [wish, used] = domain.request(None, {}, make.wish(form=make.PASTED), MOMENT).changed
+
+    assert (wish, used) == (make.application(form=make.PASTED), make.USED)
+
+
+@pytest.mark.parametrize("taken", [frozenset(), make.USED.instances])
+def test_key_serves_the_same_instance_again(taken) -> None:
+    used = replace(make.USED, instances=taken)
+
+    decision = domain.request(None, {used.id: used}, make.wish(form=make.PASTED), MOMENT)
+
+    assert decision.changed[1] == make.USED
+    assert decision.facts == (ApplicationRequested(**IT, names=Names(single=2)),)
+
+
+def test_key_of_another_instance_is_told_with_all_else_and_stays_theirs() -> None:
+    used = replace(make.USED, instances=frozenset({UUID(int=2)}))
+    wish = make.wish(form=make.PASTED, objections=make.FOUND)
+
+    decision = domain.request(None, {used.id: used}, wish, MOMENT)
+
+    [requested] = decision.facts
+    assert [one.code for one in requested.objections] == ["not_pending", "csr_used"]
+    [kept] = decision.changed
+    assert kept.form.spki_sha256 is None
+
+
+def test_wish_that_is_refused_uses_no_key_up() -> None:
+    wish = make.wish(form=make.PASTED, objections=make.FOUND)
+
+    [kept] = domain.request(None, {}, wish, MOMENT).changed
+
+    assert kept == make.application(form=replace(make.PASTED, spki_sha256=None))
 
 
 def test_claimed_instance_needs_a_key_first_where_the_applicant_has_none() -> None:

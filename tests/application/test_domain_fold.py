@@ -1,5 +1,7 @@
 """Applications obey the road's law: cut a batch anywhere, and the same is left to be done."""
 
+from uuid import UUID
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ MESSAGES = st.lists(
         [
             make.wish(),
             make.wish(form=make.PASTED),
+            make.wish(form=make.PASTED, application_id=UUID(int=91), instance_id=UUID(int=2)),
             make.CLAIM,
             make.CLAIM_REFUSED,
             make.KEY_MADE,

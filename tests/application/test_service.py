@@ -3,6 +3,7 @@
 import asyncio
 import io
 import zipfile
+from itertools import cycle
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from services.application.keys import make as make_key
 from services.ca_verification.ca.lint import Linted, lint
 from shared.api import PREFIX
 from shared.contracts.application import (
@@ -30,7 +32,12 @@ from shared.contracts.ca_verification import (
     RevocationRefused,
     VerificationPending,
 )
-from shared.contracts.inventory import InstanceClaimed, InstanceStatus, InstanceStatusChanged
+from shared.contracts.inventory import (
+    ClaimRefused,
+    InstanceClaimed,
+    InstanceStatus,
+    InstanceStatusChanged,
+)
 from tests.application import make
 from tests.ca_verification.alone import Alone, AnEvent
 from tests.ca_verification.certificates import authority, plan
@@ -39,6 +46,12 @@ APPLICATIONS, CERTIFICATES = f"{PREFIX}/applications", f"{PREFIX}/certificates"
 NAMES = ("acme.com", "*.acme.com", "mail.acme.com")
 INSTANCE, CERTIFICATE = UUID(int=1), UUID(int=100)
 WAIT = {"prefer": "wait=20"}
+FORM = {
+    "instance_id": str(INSTANCE),
+    "names": NAMES,
+    "organisation": make.ORGANISATION.model_dump(),
+    "contact": make.CONTACT.model_dump(),
+}
 
 
 async def ask(
@@ -49,13 +62,7 @@ async def ask(
 
 async def apply(alone: Alone, **changes: Any) -> UUID:
     """Fill in the form; return the application's id once the CA has been asked."""
-    form = {
-        "instance_id": str(INSTANCE),
-        "names": NAMES,
-        "organisation": make.ORGANISATION.model_dump(),
-        "contact": make.CONTACT.model_dump(),
-    }
-    answer = await ask(alone, "POST", APPLICATIONS, json=form | changes)
+    answer = await ask(alone, "POST", APPLICATIONS, json=FORM | changes)
     assert answer.status_code == 202, answer.text
     application = UUID(answer.json()["application_id"])
     claimed = InstanceClaimed(
@@ -128,6 +135,33 @@ async def outbox(alone: Alone) -> bytes:
     async with alone.traffic.postgres.transaction() as tx:
         rows = await tx.fetch("SELECT value FROM outbox")
     return b"".join(row["value"] for row in rows)
+
+
+async def test_one_key_serves_one_instance_though_two_ask_at_the_same_moment(
+    service: Alone, rival: Alone
+) -> None:
+    csr = {"method": "pasted", "csr_pem": make_key("P-256", NAMES[:1]).csr_pem}
+    many = [FORM | {"csr": csr, "instance_id": str(UUID(int=n))} for n in range(1, 9)]
+    doors = cycle([service, rival])
+
+    await asyncio.gather(*(ask(next(doors), "POST", APPLICATIONS, json=one) for one in many))
+
+    asked = await service.said(ApplicationRequested)
+    told = sorted([one.code for one in fact.objections] for fact in asked)
+    assert told == [[], *[["csr_used"]] * 7]
+
+
+async def test_key_of_a_refused_application_can_be_used_again(service: Alone) -> None:
+    csr = {"method": "pasted", "csr_pem": make_key("P-256", NAMES[:1]).csr_pem}
+    other = UUID(int=2)
+    form = FORM | {"csr": csr, "instance_id": str(other)}
+    first = (await ask(service, "POST", APPLICATIONS, json=form)).json()
+    it = who(UUID(first["application_id"]))
+    await service.hear(ClaimRefused(**it, instance_id=other, objections=make.FOUND))
+
+    await apply(service, csr=csr)
+
+    assert [one.objections for one in await service.said(ApplicationRequested)] == [(), ()]
 
 
 async def test_form_becomes_an_application_whose_key_stays_here(service: Alone) -> None:

@@ -1,11 +1,11 @@
 """From a form to an application that the CA has, and to its end."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
+from uuid import UUID
 
-from services.application.domain.knowing import (
-    known,
-)
+from services.application.domain.knowing import known
 from services.application.domain.messages import (
     KeyMade,
     MakeKey,
@@ -22,7 +22,9 @@ from services.application.domain.things import (
     Refused,
     Requested,
     Submitted,
+    UsedKey,
     Withdrawn,
+    used_key_id,
 )
 from shared.contracts.application import (
     ApplicationRefused,
@@ -47,24 +49,41 @@ from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceSt
 from shared.decision import Decision, Moment
 from shared.dnsnames import WILDCARD, Name, certificate_kind
 
+CSR_USED = Objection(
+    code="csr_used", subject="csr", message="another application came with this key"
+)
 
-def request(application: Application | None, asked: RequestApplication, _: Moment) -> Decision:
+
+def request(
+    application: Application | None,
+    used: Mapping[UUID, UsedKey],
+    asked: RequestApplication,
+    _: Moment,
+) -> Decision:
     """Ask the inventory for the instance; what is wrong with the form goes with it.
 
-    The inventory refuses then, with its own objections too, so that all are told at once.
+    The inventory refuses then, with its own objections too, so that all are told at once. A key
+    serves one instance; a wish that is going to be refused does not use it up.
     """
     if application is not None:
         return Decision()
-    wish = Application(asked.application_id, asked.account_id, asked.instance_id, asked.form)
+    form, objections = asked.form, asked.objections
+    keys = [used.get(used_key_id(one), UsedKey(one)) for one in [form.spki_sha256] if one]
+    if any(key.instances - {asked.instance_id} for key in keys):
+        objections = (*objections, CSR_USED)
+    if objections:
+        form, keys = replace(form, spki_sha256=None), []
+    wish = Application(asked.application_id, asked.account_id, asked.instance_id, form)
     requested = ApplicationRequested(
         application_id=wish.id,
         account_id=wish.account_id,
         instance_id=wish.instance_id,
         names=asked.counts,
         primary_domains=asked.primary_domains,
-        objections=asked.objections,
+        objections=objections,
     )
-    return Decision(changed=(wish,), facts=(requested,))
+    taken = (replace(key, instances=frozenset({asked.instance_id})) for key in keys)
+    return Decision(changed=(wish, *taken), facts=(requested,))
 
 
 def refuse(application: Application | None, refusal: ClaimRefused, _: Moment) -> Decision:

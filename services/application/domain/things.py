@@ -120,6 +120,25 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedKey:
+    """A key that somebody else has made, and the instances that were applied for with it."""
+
+    spki_sha256: str
+    instances: frozenset[UUID] = frozenset()
+    version: int = 0
+
+    @property
+    def id(self) -> UUID:
+        """Name it after what it is."""
+        return used_key_id(self.spki_sha256)
+
+
+def used_key_id(spki_sha256: str) -> UUID:
+    """Name the key of that fingerprint by half of it, as the migration does."""
+    return UUID(spki_sha256[:32])
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """What was seen of one name: whether it serves the certificate."""
 
