@@ -1,6 +1,7 @@
 """`make chaos`: what the system survives, at full size.
 
-usage: python -m tests.chaos [--lifecycles 200] [--short] [--keep] [--seed N]
+usage: python -m tests.chaos [--lifecycles 200] [--short] [--keep] [--seed N]; `--keep` writes
+docs/results/chaos.md
 """
 
 import argparse
@@ -14,6 +15,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.chaos.faults import SERVICES
 from tests.chaos.storm import Plan, Report, storm
 from tests.end_to_end.running import ROOT, running
 
@@ -35,11 +37,12 @@ def main() -> int:
     tell(f"coming up in {folder}")
     with running(folder) as system:
         report = asyncio.run(storm(system, plan, tell))
-    told = table(report)
+    options = "--short " * arguments.short + f"--lifecycles {plan.lifecycles} --seed {plan.seed}"
+    told = table(report, f"python -m tests.chaos {options} --keep")
     print(told)  # noqa: T201
     if arguments.keep:
         RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / f"chaos-{datetime.now(UTC):%Y-%m-%d}.md").write_text(told)
+        (RESULTS / "chaos.md").write_text(told)
     if report.broken:
         tell(f"what was left is in {folder}")
     else:
@@ -51,25 +54,32 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--lifecycles", type=int, default=0, help="200, or 20 with --short")
     parser.add_argument("--short", action="store_true", help="each program is killed once")
-    parser.add_argument("--keep", action="store_true", help="write the table to docs/results/")
+    parser.add_argument("--keep", action="store_true", help="the table, in docs/results/")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
     return parser.parse_args()
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
     if arguments.short:
-        return Plan(arguments.lifecycles or 20, 1, 1, 2.5, arguments.seed)
-    return Plan(arguments.lifecycles or 200, 4, 2, 3.0, arguments.seed)
+        return Plan(arguments.lifecycles or 20, 1, 1, ("inventory",), 2.5, arguments.seed)
+    return Plan(arguments.lifecycles or 200, 4, 2, SERVICES, 3.0, arguments.seed)
 
 
-def table(report: Report) -> str:
-    """Write down what has happened, in Markdown."""
+def table(report: Report, command: str) -> str:
+    """Write down what has happened, and by which command, in Markdown."""
     plan = report.plan
-    killed = ", ".join(f"{name} {times} times" for name, times in sorted(report.killed.items()))
+    killed, stopped = (
+        ", ".join(f"{name} {times} times" for name, times in sorted(counted.items()))
+        for counted in (report.killed, report.stopped)
+    )
     lines = [
         f"# Chaos, {datetime.now(UTC):%Y-%m-%d}",
         "",
-        f"{plan.lifecycles} lifecycles: {LIFECYCLE}. Seed {plan.seed}. Killed with -9: {killed}.",
+        f"{plan.lifecycles} lifecycles: {LIFECYCLE}. Seed {plan.seed}.",
+        f"Killed with -9: {killed}.",
+        f"Stopped until others own all that was theirs, then continued: {stopped}.",
+        "",
+        f"Made by `{command}`.",
         "",
         "| promise | wanted | found | |",
         "|---|---|---|---|",

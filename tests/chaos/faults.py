@@ -1,40 +1,66 @@
-"""What goes wrong: programs end without a warning, in the middle of whatever they do."""
+"""What goes wrong: programs end, or stand still, in the middle of whatever they do."""
 
 import asyncio
+import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tests.end_to_end.running import System
 
 SERVICES = ("inventory", "combination", "application", "ca_verification")
 SERVERS = ("kafka", "postgres")
 BACK_SECONDS = 30.0
+# Longer than a session with Kafka lasts: another replica has the partitions by then.
+STOPPED_SECONDS = 9.0
+
+Card = tuple[Literal["kill", "stop"], str]
 
 
 @dataclass
 class Faults:
-    """A deck of victims, in an order that `chance` has shuffled."""
+    """A deck of faults, each with its victim, in an order that `chance` has shuffled."""
 
     system: System
-    victims: Sequence[str]
+    cards: Sequence[Card]
     pause_seconds: float
     chance: random.Random
     killed: Counter[str] = field(default_factory=Counter)
+    stopped: Counter[str] = field(default_factory=Counter)
 
     async def strike(self) -> None:
-        """Kill them one by one; who is about to start again is waited for."""
-        for victim in self.victims:
+        """Strike one by one; who is about to start again is waited for."""
+        for fault, victim in self.cards:
             await asyncio.sleep(self.pause_seconds * self.chance.uniform(0.5, 1.5))
-            async with asyncio.timeout(BACK_SECONDS):
-                while self.system.kill(victim) is None:
-                    await asyncio.sleep(0.1)
-            self.killed[victim] += 1
+            if fault == "kill":
+                await self._hit(victim, signal.SIGKILL)
+                self.killed[victim] += 1
+            else:
+                await self._make_a_zombie_of(victim)
+                self.stopped[victim] += 1
+
+    async def _make_a_zombie_of(self, victim: str) -> None:
+        """Stop a service until it owns nothing, unknown to itself; then let it go on."""
+        pid = await self._hit(victim, signal.SIGSTOP)
+        await self._hit("postgres", signal.SIGKILL)  # and with it the service's locks
+        self.killed["postgres"] += 1
+        await asyncio.sleep(STOPPED_SECONDS)
+        os.kill(pid, signal.SIGCONT)
+
+    async def _hit(self, victim: str, number: signal.Signals) -> int:
+        async with asyncio.timeout(BACK_SECONDS):
+            while (pid := self.system.send(victim, number)) is None:
+                await asyncio.sleep(0.1)
+        return pid
 
 
-def deck(services: int, servers: int, chance: random.Random) -> list[str]:
-    """Each service so many times, and each server so many times, shuffled."""
-    cards = [*SERVICES * services, *SERVERS * servers]
+def deck(services: int, servers: int, stopped: Sequence[str], chance: random.Random) -> list[Card]:
+    """Kill each service and each server so many times, and stop some services, shuffled."""
+    victims = [*SERVICES * services, *SERVERS * servers]
+    cards: list[Card] = [("kill", one) for one in victims]
+    cards += [("stop", one) for one in stopped]
     chance.shuffle(cards)
     return cards

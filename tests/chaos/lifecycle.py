@@ -25,6 +25,7 @@ from tests.end_to_end.outside import (
 
 LOOK_SECONDS = 0.4
 LONGEST_PAUSE_SECONDS = 2.0
+NO_WORD = "without Retry-After"
 DECISION = {"decision": "confirm", "note": "register and call", "evidence": "file 7"}
 
 
@@ -52,6 +53,8 @@ class Patient(Person):
                 if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
                     return answer
                 self.tried_again[f"HTTP {answer.status_code}"] += 1
+                if "retry-after" not in answer.headers:
+                    self.tried_again[NO_WORD] += 1
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from tests.chaos.faults import SERVERS, SERVICES, Faults, deck
-from tests.chaos.lifecycle import Lifecycle, Officer, Patient, Shop
+from tests.chaos.lifecycle import NO_WORD, Lifecycle, Officer, Patient, Shop
+from tests.chaos.spares import spares
 from tests.chaos.verdict import Check, drained, judge, trouble
 from tests.end_to_end.outside import Person
 from tests.end_to_end.running import System
@@ -23,11 +24,12 @@ DRAIN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many lifecycles, and how often each program is killed."""
+    """How many lifecycles, how often each program is killed, and which services stand still."""
 
     lifecycles: int
     service_kills: int
     server_kills: int
+    stopped: tuple[str, ...]
     pause_seconds: float
     seed: int
 
@@ -40,6 +42,7 @@ class Report:
     checks: list[Check] = field(default_factory=list)
     numbers: dict[str, object] = field(default_factory=dict)
     killed: Counter[str] = field(default_factory=Counter)
+    stopped: Counter[str] = field(default_factory=Counter)
     unfinished: list[str] = field(default_factory=list)
     trouble: Counter[str] = field(default_factory=Counter)
 
@@ -57,11 +60,11 @@ async def storm(system: System, plan: Plan, tell: Callable[[str], None]) -> Repo
     """Pour and kill, wait until all is quiet, and judge."""
     report, run = Report(plan), f"c{uuid4().hex[:6]}"
     chance = random.Random(plan.seed)
-    faults = Faults(
-        system, deck(plan.service_kills, plan.server_kills, chance), plan.pause_seconds, chance
-    )
+    cards = deck(plan.service_kills, plan.server_kills, plan.stopped, chance)
+    faults = Faults(system, cards, plan.pause_seconds, chance)
     Patient.tried_again.clear()
     async with AsyncExitStack() as stack:
+        spare = stack.enter_context(spares(system, plan.stopped))
         applicants = await enrol(system, stack)
         lifecycles = [
             Lifecycle(number, run, applicants[number % len(applicants)])
@@ -72,25 +75,28 @@ async def storm(system: System, plan: Plan, tell: Callable[[str], None]) -> Repo
         stack.push_async_callback(shop.close)
         working = asyncio.create_task(officer.work())
         began = time.monotonic()
-        seconds = plan.pause_seconds * len(faults.victims)
-        tell(f"{plan.lifecycles} lifecycles, {len(faults.victims)} kills, seed {plan.seed}")
+        seconds = plan.pause_seconds * len(cards)
+        tell(f"{plan.lifecycles} lifecycles, {len(cards)} faults, seed {plan.seed}")
         striking = asyncio.create_task(faults.strike())
         ends = await pour(lifecycles, shop, system.endpoints["sandbox"]["dns"], seconds, tell)
         await striking
-        tell(f"poured and killed in {time.monotonic() - began:.0f} s")
+        tell(f"poured and struck in {time.monotonic() - began:.0f} s")
         left = await drained(system.endpoints, DRAIN_SECONDS)
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
+        report.numbers["messages that spares handled"] = sum(one.handled() for one in spare)
     report.numbers["seconds"] = round(time.monotonic() - began)
     report.numbers["clients tried again"] = dict(Patient.tried_again)
     report.numbers["shop tried again"] = shop.tried_again
-    report.killed, report.unfinished = faults.killed, [one for one in ends if one]
+    report.killed, report.stopped = faults.killed, faults.stopped
+    report.unfinished = [one for one in ends if one]
     report.checks = [
         Check("lifecycles that did not come to their end", [], report.unfinished),
         Check("still on its way", {}, left),
         Check("decisions of the officer that were refused", [], officer.refusals),
         Check("answers that blame ourselves (HTTP 500)", 0, Patient.tried_again["HTTP 500"]),
+        Check("answers 503 that do not say when to try again", 0, Patient.tried_again[NO_WORD]),
     ]
     checks, numbers = await judge(system.endpoints, lifecycles)
     report.checks += checks

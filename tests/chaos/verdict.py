@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from tests.chaos.faults import SERVICES
 from tests.chaos.lifecycle import Lifecycle
@@ -40,7 +41,10 @@ async def drained(endpoints: Mapping[str, Any], seconds: float) -> dict[str, int
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while quiet < QUIET_LOOKS and loop.time() < end:
-        left = await on_its_way(endpoints)
+        try:
+            left = await on_its_way(endpoints)
+        except (OSError, asyncpg.PostgresError, KafkaError) as away:  # struck a moment ago
+            left = {repr(away): 1}
         quiet = 0 if left else quiet + 1
         await asyncio.sleep(0.25)
     return left

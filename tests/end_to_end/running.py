@@ -59,10 +59,14 @@ class System:
 
     def kill(self, name: str) -> int | None:
         """End a program without a warning, if it runs at this moment; return its pid."""
+        return self.send(name, signal.SIGKILL)
+
+    def send(self, name: str, number: signal.Signals) -> int | None:
+        """Send a signal to a program, if it runs at this moment; return its pid."""
         child = self.child(name)
         if child is None or not _lives(child["pid"]):
             return None
-        os.kill(child["pid"], signal.SIGKILL)
+        os.kill(child["pid"], number)
         return int(child["pid"])
 
     def stop(self) -> None:
