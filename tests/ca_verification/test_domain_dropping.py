@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from services.ca_verification.domain import check_now, drop, note_check
-from services.ca_verification.domain.messages import SignCertificate
-from services.ca_verification.domain.things import Application, Signing, check_id
+from services.ca_verification.domain.messages import SignCertificate, TryAgain
+from services.ca_verification.domain.things import Application, Signing, again_id, check_id
 from services.ca_verification.domain.waiting import progress
+from services.ca_verification.handlers import road
 from shared.contracts.ca_verification import (
     NameDropGranted,
     NameDropRefused,
@@ -16,6 +17,7 @@ from shared.contracts.ca_verification import (
 from shared.decision import Decision
 from tests.ca_verification import make
 from tests.ca_verification.make import APPLICATION, LATER, NAMES, WHO
+from tests.shared.make import fold, heard
 
 A, B = NAMES
 DROP_B = make.DROP.model_copy(update={"name": B})
@@ -42,7 +44,7 @@ def test_name_that_is_dropped_is_waited_on_no_more_and_nobody_looks_at_it_again(
     ]
     assert [one.state for one in pending.names] == ["dropped", "pending"]
     assert application.certified == (B,)
-    assert decision.closed == (check_id(APPLICATION, A),)
+    assert decision.closed == (check_id(APPLICATION, A), again_id(APPLICATION))
     assert decision.errands == ()
 
 
@@ -63,7 +65,31 @@ def test_drop_of_the_last_name_that_was_missing_leads_to_the_certificate_of_the_
     assert isinstance(application.stage, Signing)
     assert isinstance(sign, SignCertificate)
     assert sign.names == (B,)
-    assert decision.closed == (check_id(APPLICATION, A),)
+    assert decision.closed == (check_id(APPLICATION, A), again_id(APPLICATION))
+
+
+def test_name_that_the_linter_objects_to_is_dropped_and_the_others_go_on_at_once() -> None:
+    ready = make.confirmed(make.proven(make.begun()))
+    held_back = make.told(replace(ready, stage=make.HELD_BACK))
+
+    decision = drop(held_back, make.DROP, LATER)
+
+    [application], [sign] = decision.changed, decision.errands
+    assert isinstance(application.stage, Signing)
+    assert sign.names == (B,)
+    granted, said = decision.facts
+    assert granted == NameDropGranted(**WHO, name=A)
+    assert [one.item for one in said.waiting_on] == ["issuance"]
+    assert again_id(APPLICATION) in decision.closed
+
+
+def test_linter_that_still_objects_is_asked_again_once_an_hour() -> None:
+    verified = [make.submitted("DV"), *map(make.looked, NAMES)]
+    story = [*verified, make.NOT_LINTED, make.DROP, make.NOT_LINTED]
+
+    errands = fold(road, [heard(one, n) for n, one in enumerate(story)]).errands
+
+    assert [errands[one] for one in errands if isinstance(one, TryAgain)] == [1]
 
 
 def test_name_that_was_proven_can_be_dropped_too() -> None:

@@ -12,7 +12,6 @@ from services.ca_verification.domain.things import (
     Open,
     Rejected,
     Signing,
-    check_id,
 )
 from shared.contracts.base import Objection
 from shared.contracts.ca_verification import (
@@ -23,7 +22,7 @@ from shared.contracts.ca_verification import (
 )
 from shared.decision import Decision
 from tests.ca_verification import make
-from tests.ca_verification.make import APPLICATION, LATER, NAMES, PRACTICE, WHO
+from tests.ca_verification.make import LATER, NAMES, PRACTICE, WHO
 
 
 def hear(application: Application, item: Item, decision: str = "confirm", **more: object):
@@ -97,7 +96,7 @@ def test_refusal_ends_the_application_with_every_reason_and_where_to_get_help() 
             support_contact="support@ca.example",
         ),
     )
-    assert decision.closed == (APPLICATION, *(check_id(APPLICATION, name) for name in NAMES))
+    assert decision.closed == application.everything
 
 
 def test_refusal_tells_why_a_name_was_not_proven() -> None:

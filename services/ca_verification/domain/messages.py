@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from services.ca_verification.domain.things import Role, check_id
+from services.ca_verification.domain.things import Role, again_id, check_id
 from shared.contracts.application import KeyAlgorithm, Organisation
 from shared.contracts.base import Command, Errand
 from shared.contracts.purchases import CertificateType
@@ -50,6 +50,11 @@ class SignCertificate(ApplicationErrand):
 
 class TryAgain(ApplicationErrand):
     """What the linter objected to may have been mended."""
+
+    @property
+    def thing(self) -> UUID:
+        """It may be too late for it while other things are still to be done."""
+        return again_id(self.application_id)
 
 
 class RemindApplicant(ApplicationErrand):

@@ -18,10 +18,12 @@ from services.ca_verification.domain.things import (
     Application,
     Item,
     NameCheck,
+    NotLinted,
     Open,
     Role,
     Task,
     Verifying,
+    again_id,
     check_id,
 )
 from services.ca_verification.domain.waiting import checked
@@ -163,7 +165,10 @@ def drop(
     moment: Moment,
     practice: Practice = PRACTICE,
 ) -> Decision:
-    """Go on without one name, if others are left and nothing was signed."""
+    """Go on without one name, if others are left and nothing was signed.
+
+    What the linter objects to may be that name: it is asked again at once.
+    """
     application = known(application, asked.application_id)
     if found := tuple(drop_objections(application, asked.name)):
         refused = NameDropRefused(
@@ -181,15 +186,15 @@ def drop(
     names = tuple(
         replace(one, dropped=True) if one.name == asked.name else one for one in application.names
     )
-    decision = proceed(replace(application, names=names), moment, practice, (granted,))
-    gone = check_id(application.id, asked.name)
-    return replace(decision, closed=(*decision.closed, gone))
+    left = replace(application, names=names, stage=Verifying())
+    gone = check_id(application.id, asked.name), again_id(application.id)
+    return replace(proceed(left, moment, practice, (granted,)), closed=gone)
 
 
 def drop_objections(application: Application, name: str) -> Iterator[Objection]:
     """Yield every ground against going on without that name."""
     left = {one.name for one in application.names if not one.dropped}
-    if not isinstance(application.stage, Verifying):
+    if not isinstance(application.stage, Verifying | NotLinted):
         yield Objection(
             code="not_verifying", subject=name, message="the application is not being verified"
         )

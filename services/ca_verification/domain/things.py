@@ -139,7 +139,12 @@ class Application:
     @property
     def everything(self) -> tuple[UUID, ...]:
         """The ids of all that something may still be to be done for."""
-        return (self.id, *(check_id(self.id, one.name) for one in self.names))
+        return (self.id, again_id(self.id), *(check_id(self.id, one.name) for one in self.names))
+
+
+def again_id(application_id: UUID) -> UUID:
+    """Name the asking of the linter again."""
+    return uuid5(NAMESPACE_URL, f"{application_id} again")
 
 
 def check_id(application_id: UUID, name: str) -> UUID:
