@@ -168,19 +168,31 @@ def test_try_again_makes_a_new_intent_with_another_serial_number() -> None:
     assert isinstance(sign, SignCertificate)
     assert application.stage.serial_number == sign.serial_number != make.SIGNING.serial_number
     assert sign.not_before == OVER.now
-    [said] = decision.facts
-    assert [one.item for one in said.waiting_on] == ["issuance"]
 
 
-def test_applicant_is_told_since_when_the_linter_objects_however_often_it_is_asked() -> None:
+def tried_again() -> Application:
+    """Try again what the linter objected to an hour ago."""
     [kept_back] = keep_back(SIGNING, make.NOT_LINTED, MOMENT).changed
     ready = make.confirmed(make.proven(make.begun()))
     held_back = make.told(replace(ready, stage=kept_back.stage))
-    [signing] = try_again(held_back, make.TRY_AGAIN, LATER, PRACTICE).changed
+    decision = try_again(held_back, make.TRY_AGAIN, LATER, PRACTICE)
+    assert decision.facts == ()
+    [signing] = decision.changed
+    return signing
 
-    [said] = keep_back(signing, make.NOT_LINTED, LATER).facts
 
-    assert [(one.item, one.since) for one in said.waiting_on] == [("lint", MOMENT.now)]
+def test_nothing_is_said_while_the_linter_objects_to_the_same() -> None:
+    assert keep_back(tried_again(), make.NOT_LINTED, LATER).facts == ()
+
+
+def test_applicant_is_told_what_else_the_linter_objects_to_and_since_when_it_does() -> None:
+    other = make.NOT_LINTED.model_copy(update={"findings": ("too short",)})
+
+    [said] = keep_back(tried_again(), other, LATER).facts
+
+    [lint] = said.waiting_on
+    assert (lint.item, lint.since) == ("lint", MOMENT.now)
+    assert "too short" in lint.reason
 
 
 def test_what_was_mended_is_issued_and_nobody_tries_again() -> None:

@@ -221,7 +221,7 @@ async def test_what_the_linter_forbids_is_signed_within_the_hour_once_it_is_mend
 
         [issued] = await mended.said(CertificateIssued)
         assert trusted(ca.authority.root_pem, issued, A)
-        assert items(await pending(mended)) == ["issuance"]
+        assert items(await pending(mended)) == ["lint"]
 
 
 async def test_applicant_is_reminded_after_one_business_day_and_once(ca: Ca) -> None:

@@ -53,8 +53,8 @@ def proceed(
     submitted = application.submitted
     not_before, not_after = policy.period(moment.now, moment.host)
     before = application.stage
-    since = before.held_back_since if isinstance(before, Verifying) else None
-    intent = Signing(moment.new_id(), serial_number(moment), not_before, not_after, since)
+    held_back = before.held_back if isinstance(before, Verifying) else None
+    intent = Signing(moment.new_id(), serial_number(moment), not_before, not_after, held_back)
     told = tell(replace(application, stage=intent), facts)
     errand = SignCertificate(
         application_id=application.id,
@@ -115,7 +115,8 @@ def keep_back(
     application = known(application, linted.application_id)
     if not isinstance(application.stage, Signing):
         return Decision()
-    since = application.stage.held_back_since or moment.now
+    before = application.stage.held_back
+    since = before.since if before else moment.now
     told = tell(replace(application, stage=NotLinted(linted.findings, since)))
     again = TryAgain(application_id=application.id, due=moment.now + LINT_AGAIN)
     return Decision(told.changed, told.facts, (again,))
@@ -127,11 +128,11 @@ def try_again(
     moment: Moment,
     practice: Practice = PRACTICE,
 ) -> Decision:
-    """See whether what the linter objected to was mended."""
+    """See whether what the linter objected to was mended; until it is, nothing new is to say."""
     application = known(application, again.application_id)
     if not isinstance(application.stage, NotLinted):
         return Decision()
-    stage = Verifying(held_back_since=application.stage.since)
+    stage = Verifying(held_back=application.stage)
     return proceed(replace(application, stage=stage), moment, practice)
 
 

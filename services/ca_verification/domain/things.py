@@ -57,18 +57,18 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Verifying:
-    """Names are to be proven, tasks to be decided; or the linter is to be asked again."""
-
-    held_back_since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class NotLinted:
     """All was verified, and the certificate that came of it may not be signed as it is."""
 
     findings: tuple[str, ...]
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """Names are to be proven, tasks to be decided; or the linter is to be asked again."""
+
+    held_back: NotLinted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Signing:
     serial_number: str
     not_before: datetime
     not_after: datetime
-    held_back_since: datetime | None = None  # the linter objected before
+    held_back: NotLinted | None = None  # what the linter objected to the last time
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def waiting_on(application: Application) -> Iterator[Waiting]:
             yield from (_for_name(one) for one in _missing(application))
             for task in open_tasks(application):
                 yield _for_task(task)
-        case NotLinted(findings, since):
+        case NotLinted(findings, since) | Signing(held_back=NotLinted(findings, since)):
             yield Waiting(
                 item="lint",
                 party="ca",
