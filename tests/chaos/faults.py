@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aiokafka.admin import AIOKafkaAdminClient
+
 from tests.end_to_end.running import System
 
 SERVICES = ("inventory", "combination", "application", "ca_verification")
 SERVERS = ("kafka", "postgres")
 BACK_SECONDS = 30.0
-# Longer than a session with Kafka lasts: another replica has the partitions by then.
-STOPPED_SECONDS = 9.0
 
 Card = tuple[Literal["kill", "stop"], str]
 
@@ -47,14 +47,32 @@ class Faults:
         pid = await self._hit(victim, signal.SIGSTOP)
         await self._hit("postgres", signal.SIGKILL)  # and with it the service's locks
         self.killed["postgres"] += 1
-        await asyncio.sleep(STOPPED_SECONDS)
+        await self._wait_until_alone(victim)
         os.kill(pid, signal.SIGCONT)
+
+    async def _wait_until_alone(self, group: str) -> None:
+        """Wait until Kafka has given all partitions of `group` to its one other member."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.system.endpoints["kafka"])
+        await admin.start()
+        try:
+            async with asyncio.timeout(BACK_SECONDS):
+                while await _members(admin, group) != 1:
+                    await asyncio.sleep(0.2)
+        finally:
+            await admin.close()
 
     async def _hit(self, victim: str, number: signal.Signals) -> int:
         async with asyncio.timeout(BACK_SECONDS):
             while (pid := self.system.send(victim, number)) is None:
                 await asyncio.sleep(0.1)
         return pid
+
+
+async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
+    """Count who shares the partitions of a group; nobody, while it is being rearranged."""
+    [answer] = await admin.describe_consumer_groups([group])
+    [(_, _, state, _, _, members, *_)] = answer.groups
+    return len(members) if state == "Stable" else 0
 
 
 def deck(services: int, servers: int, stopped: Sequence[str], chance: random.Random) -> list[Card]:
