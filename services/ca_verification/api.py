@@ -6,13 +6,11 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
 
-from cryptography import x509
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from services.ca_verification import policy, store
-from services.ca_verification.ca.authority import Revoked
+from services.ca_verification import pki, store
 from services.ca_verification.domain.messages import CheckNameNow, DecideTask
 from services.ca_verification.domain.things import Application, Decided, Task, Verifying
 from services.ca_verification.domain.waiting import open_tasks, progress
@@ -28,8 +26,7 @@ from shared.api import (
     carry,
     make_api,
 )
-from shared.clock import utc_now
-from shared.contracts.application import Contact, Organisation, RevocationReason
+from shared.contracts.application import Contact, Organisation
 from shared.contracts.base import Text
 from shared.contracts.ca_verification import NameProgress
 from shared.problems import Problem, not_found
@@ -38,15 +35,6 @@ from shared.service import Parts
 OFFICERS = allow("officer", "reviewer", "auditor")
 DECIDERS = allow("officer", "reviewer")
 APPLICANT = allow("applicant")
-
-REASONS: dict[RevocationReason, x509.ReasonFlags] = {
-    "unspecified": x509.ReasonFlags.unspecified,
-    "key_compromise": x509.ReasonFlags.key_compromise,
-    "affiliation_changed": x509.ReasonFlags.affiliation_changed,
-    "superseded": x509.ReasonFlags.superseded,
-    "cessation_of_operation": x509.ReasonFlags.cessation_of_operation,
-    "privilege_withdrawn": x509.ReasonFlags.privilege_withdrawn,
-}
 
 TaskStatus = Literal["open", "waiting", "confirmed", "refused", "closed"]
 
@@ -82,37 +70,8 @@ def api(parts: Parts) -> FastAPI:
     app = make_api(parts, "CA verification")
     _officers(app, parts)
     _applicants(app, parts)
-    _pki(app, parts)
+    pki.publish(app, parts)
     return app
-
-
-def _pki(app: FastAPI, parts: Parts) -> None:
-    """Serve what every certificate points to (BR 7.1.2.7.7, 7.1.2.11.2): for everybody."""
-    kinds = {
-        "root.pem": "application/x-pem-file",
-        "issuing.cer": "application/pkix-cert",
-        "issuing.crl": "application/pkix-crl",
-    }
-
-    @app.head("/pki/{name}", include_in_schema=False)
-    @app.get("/pki/{name}", tags=["pki"], responses=PROBLEMS, response_class=Response)
-    async def pki(name: Literal["root.pem", "issuing.cer", "issuing.crl"]) -> Response:
-        """Give out the root, the issuing CA's certificate, or the list of revoked ones."""
-        authority, now = parts.world.authority, parts.clock()
-        if name == "root.pem":
-            content = authority.root_pem.encode()
-        elif name == "issuing.cer":
-            content = authority.issuing_der
-        else:
-            # On one more list than they live (RFC 5280 §3.3).
-            since = now - policy.at(now.date()).crl_life
-            async with parts.postgres.transaction() as tx:
-                found = await store.list_revoked(tx, since)
-            revoked = [
-                Revoked(one.serial_number, one.revoked_at, REASONS[one.reason]) for one in found
-            ]
-            content = authority.crl(revoked, min(now, utc_now()))
-        return Response(content, media_type=kinds[name])
 
 
 def _officers(app: FastAPI, parts: Parts) -> None:

@@ -84,6 +84,12 @@ async def list_applications(
     return [_application(row) for row in rows]
 
 
+async def count_revoked(tx: Transaction) -> int:
+    """Count what was ever revoked; it only grows."""
+    count: int = await tx.fetchval("SELECT count(*) FROM applications WHERE stage = 'revoked'")
+    return count
+
+
 async def list_revoked(tx: Transaction, since: datetime) -> list[Revoked]:
     """Read the revoked certificates that had not expired at `since` anyway."""
     rows = await tx.fetch(

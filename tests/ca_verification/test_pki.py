@@ -1,5 +1,6 @@
 """What certificates point to: the CA's certificate, and the list of those that it took back."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.ca_verification import policy
 from services.ca_verification.ca.authority import Authority, Revoked
+from services.ca_verification.pki import KEEP
 from shared.clock import utc_now
 from shared.contracts.application import RevocationReason, RevocationRequested
 from shared.contracts.ca_verification import (
@@ -122,6 +124,29 @@ async def test_certificate_leaves_the_list_only_after_one_beyond_its_life(ca: Ca
         assert len(list(await fetch(alone, ca.authority))) == 1
         ca.clock.move_to(issued.not_after + life + timedelta(minutes=1))
         assert list(await fetch(alone, ca.authority)) == []
+
+
+async def test_list_is_signed_anew_after_a_revocation_or_a_minute_whoever_asks_how_often(
+    ca: Ca,
+) -> None:
+    async with ca.run() as alone:
+        issued = await issue(ca, alone)
+        first, *others = await asyncio.gather(*(fetch(alone, ca.authority) for _ in range(5)))
+        assert others == [first] * 4
+
+        await alone.hear(revocation(issued, "superseded"))
+        second = await fetch(alone, ca.authority)
+        assert number(second) > number(first)
+        ca.clock.move_to(ca.clock() + KEEP)
+        third = await fetch(alone, ca.authority)
+        assert number(third) > number(second)
+
+
+async def test_who_keeps_it_is_told_for_how_long(ca: Ca) -> None:
+    async with ca.run() as alone, alone.client() as client:
+        answer = await client.get("/pki/issuing.crl")
+
+    assert answer.headers["cache-control"] == f"public, max-age={KEEP.total_seconds():.0f}"
 
 
 def test_list_knows_of_nothing_that_is_later_than_itself() -> None:

@@ -52,6 +52,7 @@ async def test_everybody_is_given_it_with_its_media_type(
     assert answer.status_code == 200
     assert answer.headers["content-type"] == MEDIA_TYPES[name]
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "public, max-age=60"
 
 
 async def test_it_is_der_of_the_ca_and_pem_of_the_root(door: Console, authority: Authority) -> None:

@@ -1,0 +1,89 @@
+"""What every certificate points to, given out to everybody (BR 7.1.2.7.7, 7.1.2.11.2)."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from cryptography import x509
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+from services.ca_verification import policy, store
+from services.ca_verification.ca.authority import Revoked
+from shared.api import PROBLEMS
+from shared.clock import utc_now
+from shared.contracts.application import RevocationReason
+from shared.postgres import Transaction
+from shared.service import Parts
+
+KEEP = timedelta(seconds=60)
+
+REASONS: dict[RevocationReason, x509.ReasonFlags] = {
+    "unspecified": x509.ReasonFlags.unspecified,
+    "key_compromise": x509.ReasonFlags.key_compromise,
+    "affiliation_changed": x509.ReasonFlags.affiliation_changed,
+    "superseded": x509.ReasonFlags.superseded,
+    "cessation_of_operation": x509.ReasonFlags.cessation_of_operation,
+    "privilege_withdrawn": x509.ReasonFlags.privilege_withdrawn,
+}
+MEDIA_TYPES = {  # RFC 5280 §4.2.1.13, RFC 2585 §4
+    "root.pem": "application/x-pem-file",
+    "issuing.cer": "application/pkix-cert",
+    "issuing.crl": "application/pkix-crl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A list (DER) that was signed: when, and after how many revocations."""
+
+    der: bytes
+    at: datetime
+    revocations: int
+
+
+class RevokedList:
+    """The list of what is revoked: signed anew after each revocation, and when it is `KEEP` old.
+
+    Anybody may ask for it, as often as they like; a signature is not to be had for nothing.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._turn = parts, asyncio.Lock()
+        self._kept: Kept | None = None
+
+    async def current(self) -> bytes:
+        """Return the list (DER), which knows of every revocation that was recorded."""
+        async with self._turn, self._parts.postgres.transaction() as tx:
+            now, revocations = self._parts.clock(), await store.count_revoked(tx)
+            kept = self._kept
+            if kept is None or kept.revocations != revocations or now - kept.at >= KEEP:
+                kept = self._kept = Kept(await self._sign(tx, now), now, revocations)
+            return kept.der
+
+    async def _sign(self, tx: Transaction, now: datetime) -> bytes:
+        # On one more list than they live (RFC 5280 §3.3).
+        found = await store.list_revoked(tx, now - policy.at(now.date()).crl_life)
+        revoked = [Revoked(one.serial_number, one.revoked_at, REASONS[one.reason]) for one in found]
+        signed: bytes = self._parts.world.authority.crl(revoked, min(now, utc_now()))
+        return signed
+
+
+def publish(app: FastAPI, parts: Parts) -> None:
+    """Serve them; whoever asks may keep the answer as long as the list is kept here."""
+    revoked = RevokedList(parts)
+
+    @app.head("/pki/{name}", include_in_schema=False)
+    @app.get("/pki/{name}", tags=["pki"], responses=PROBLEMS, response_class=Response)
+    async def pki(name: Literal["root.pem", "issuing.cer", "issuing.crl"]) -> Response:
+        """Give out the root, the issuing CA's certificate, or the list of revoked ones."""
+        match name:
+            case "root.pem":
+                content = parts.world.authority.root_pem.encode()
+            case "issuing.cer":
+                content = parts.world.authority.issuing_der
+            case "issuing.crl":
+                content = await revoked.current()
+        headers = {"cache-control": f"public, max-age={int(KEEP.total_seconds())}"}
+        return Response(content, media_type=MEDIA_TYPES[name], headers=headers)
