@@ -8,9 +8,9 @@ import pytest
 from cryptography import x509
 from pydantic import ValidationError
 
-from services.ca_verification.api import REASONS
 from services.ca_verification.domain import revoke
 from services.ca_verification.domain.things import Application, Revoked
+from services.ca_verification.pki import REASONS
 from shared.contracts.application import RevocationReason
 from shared.contracts.base import Objection
 from shared.contracts.ca_verification import CertificateRevoked, RevocationRefused
