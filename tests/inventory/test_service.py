@@ -4,7 +4,6 @@ import csv
 import io
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -19,26 +18,10 @@ from shared.contracts.inventory import QuotaRefunded, ReservationUnclaimed
 from shared.runner import travel
 from tests.ca_verification.alone import Alone
 from tests.inventory import make
-from tests.inventory.conftest import hear
+from tests.inventory.conftest import ask, bought, hear
 from tests.inventory.make import ACCOUNT, A, B
 
 INSTANCES = f"{PREFIX}/instances"
-WAIT = {"prefer": "wait=5"}
-
-
-async def ask(alone: Alone, method: str, path: str, name: str = "ann", **how: Any) -> Any:
-    answer = await alone.ask(method, path, "applicant", name, ACCOUNT, headers=WAIT, **how)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def bought(alone: Alone, **changes: object) -> list[UUID]:
-    """Buy, and make instances of all of it; return their ids."""
-    purchase = make.purchase(paid_at=alone.clock(), **changes)
-    await hear(alone.traffic, purchase)
-    made = {"purchase_id": purchase.purchase_id, "count": purchase.quantity}
-    items = (await ask(alone, "POST", INSTANCES, json=made))["items"]
-    return [UUID(one["instance_id"]) for one in items]
 
 
 async def listed(alone: Alone, **asked: object) -> list[str]:
