@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -82,11 +83,11 @@ class Floor:
     tape: Tape
     connections: dict[int, Connection]
 
-    async def live(self, orders: Sequence[Order]) -> None:
+    async def live(self, customers: Sequence[Sequence[Order]]) -> None:
         """Say everything again; verify each request as often as must be, and sign once."""
         for one in self.tape.statements:
             await getattr(self.connections[one.connection], one.method)(one.sql, *one.values)
-        for order in orders:
+        for order in chain(*customers):
             assert x509.load_pem_x509_csr(order.csr_pem.encode()).is_signature_valid
             sign(self.ground.authority, plan(order))
 

@@ -1,7 +1,9 @@
 """Whole lifecycles, from a purchase to an issued certificate: ours, the baseline's, the floor's."""
 
+import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from statistics import median
 
 from shared.service import search_cycles_rarely
@@ -9,16 +11,19 @@ from tests.benchmarks import floor, ours, people
 from tests.benchmarks.baseline import app as baseline_app
 from tests.benchmarks.ground import Ground, Tell, ground
 from tests.benchmarks.measure import Round, Watch, ratios
+from tests.benchmarks.people import Order
 from tests.benchmarks.table import Finding, Section, Table, at_least, at_most
 from tests.servers import Servers
 
+CUSTOMERS = 4
 NOTES = """\
 One lifecycle: a purchase, two instances made, combined, applied for with a pasted P-256 request,
 two names validated, two items vetted, issued, shown as issued: {facts} events in Kafka. Every
-commit is durable (fsync, synchronous_commit, full_page_writes); acks=all on one broker. Neither
-side asks the DNS (each proof is found at once, within the process) or lints. People's commands
-skip HTTP on both sides; all services of a side share one process, and look for garbage as seldom
-as `python -m services.…` does. CPU, user and system, is that of the process, PostgreSQL and Kafka.
+commit is durable (fsync, synchronous_commit, full_page_writes); acks=all on one broker. {customers}
+customers at a time take all their orders from step to step. Neither side asks the DNS (each proof
+is found at once, within the process) or lints. People's commands skip HTTP on both sides; all
+services of a side share one process, and look for garbage as seldom as `python -m services.…`
+does. CPU, user and system, is that of the process, PostgreSQL and Kafka.
 
 The floor is the SQL of one round of ours, said again in its {transactions} transactions, and each
 request verified by form and CA, and one signature: no broker, no code of ours. Rounds are
@@ -34,17 +39,17 @@ async def measure(servers: Servers, lifecycles: int, few: int, rounds: int, tell
         async with pool:
             facts = await _rehearse(one, other, tape, lifecycles)
             async with baseline_app.running(one, app, pool) as side:
-                await side.live(people.orders(max(few // 4, 1)))
+                await abreast(side, _customers(few // 4))
             gc.collect()
             search_cycles_rarely()
             found: dict[str, list[Round]] = {"ours": [], "baseline": [], "floor": []}
             for number in range(1, rounds + 1):
                 async with ours.running(one) as side:
-                    found["ours"].append(await _round(one, side, lifecycles))
+                    found["ours"].append(await _round(one, partial(abreast, side), lifecycles))
                 async with baseline_app.running(one, app, pool) as side:
-                    found["baseline"].append(await _round(one, side, few))
+                    found["baseline"].append(await _round(one, partial(abreast, side), few))
                 async with floor.running(other, tape) as side:
-                    found["floor"].append(await _round(other, side, lifecycles))
+                    found["floor"].append(await _round(other, side.live, lifecycles))
                 for name in found:
                     tell(f"round {number}, {name}: {_told(found[name][-1])}")
     return _section(found, facts, tape.transactions)
@@ -53,12 +58,12 @@ async def measure(servers: Servers, lifecycles: int, few: int, rounds: int, tell
 async def _rehearse(one: Ground, other: Ground, tape: floor.Tape, lifecycles: int) -> int:
     """Warm up, make the second database's tables, and record; return the events of a lifecycle."""
     async with ours.running(other) as side:
-        await side.live(people.orders(max(lifecycles // 10, 1)))
+        await abreast(side, _customers(lifecycles // 10))
     with tape.recording():
         async with ours.running(one) as side:
             before = await _facts(one)
             tape.on = True
-            await side.live(people.orders(lifecycles))
+            await abreast(side, _customers(lifecycles))
             tape.on = False
             return round((await _facts(one) - before) / lifecycles) + 1  # the purchase itself
 
@@ -68,13 +73,24 @@ async def _facts(ground: Ground) -> int:
     return int(await ground.admin.fetchval(f"SELECT {counted}") or 0)
 
 
+async def abreast(
+    side: "ours.Ours | baseline_app.Baseline", customers: Sequence[Sequence[Order]]
+) -> None:
+    """Lead the orders of all customers to their certificates; nobody waits for anybody else."""
+    await asyncio.gather(*map(side.live, customers))
+
+
+def _customers(lifecycles: int) -> list[list[Order]]:
+    return [people.orders(max(lifecycles // CUSTOMERS, 1)) for _ in range(CUSTOMERS)]
+
+
 async def _round(
-    ground: Ground, side: "ours.Ours | baseline_app.Baseline | floor.Floor", count: int
+    ground: Ground, live: Callable[[list[list[Order]]], Awaitable[None]], lifecycles: int
 ) -> Round:
-    orders = people.orders(count)
+    customers = _customers(lifecycles)
     with Watch(ground.meter) as watch:
-        await side.live(orders)
-    return Round.of(count, watch)
+        await live(customers)
+    return Round.of(sum(map(len, customers)), watch)
 
 
 def _told(one: Round) -> str:
@@ -99,7 +115,7 @@ def _section(found: dict[str, list[Round]], facts: int, transactions: int) -> Se
     return Section(
         "Lifecycle",
         findings,
-        NOTES.format(facts=facts, transactions=transactions),
+        NOTES.format(facts=facts, transactions=transactions, customers=CUSTOMERS),
         Table(columns, rows),
     )
 

@@ -27,6 +27,7 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 POOL_SIZE = 16
 AT_ONCE = 8  # people whose commands come at the same time
 RELAY_SECONDS = 0.02
+LOOK_SECONDS = 0.1
 RELAY_ROWS = 100
 PATIENCE_SECONDS = 240.0
 
@@ -142,7 +143,7 @@ class Baseline:
     async def _until(self, sql: str, wanted: int, *arguments: object) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await self.pool.fetchval(sql, *arguments) != wanted:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 _SHOWN = "SELECT count(*) FROM applications WHERE account_id = $1 AND instance_status = $2"
