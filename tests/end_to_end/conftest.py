@@ -12,15 +12,16 @@ from tests.end_to_end.steps import World
 from tests.end_to_end.steps import world as assembled
 
 HERE = Path(__file__).parent
-FIRST = {HERE / "test_story.py": 0, HERE / "test_reminder.py": 1}
+ORDER = {HERE / "test_story.py": 0, HERE / "test_reminder.py": 1, HERE / "test_away.py": 3}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tell the story first, while the clock shows real time, as TLS clients' clocks do.
 
-    Move the clock next: it stops wherever something is due, and later on much is.
+    Move the clock next: it stops wherever something is due, and later on much is. Kill servers
+    last.
     """
-    items.sort(key=lambda item: FIRST.get(item.path, len(FIRST)))
+    items.sort(key=lambda item: ORDER.get(item.path, 2))
 
 
 @pytest.fixture(scope="session")
