@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,7 @@ STAGES: dict[str, TypeAdapter[Stage]] = {
     "issued": TypeAdapter(Issued),
 }
 FORM = TypeAdapter(Form)
+IN_MIND = 2000
 OBJECTIONS = TypeAdapter(tuple[Objection, ...])
 CERTIFICATE = TypeAdapter(Certificate)
 
@@ -208,12 +210,18 @@ def _stage_name(stage: Stage) -> str:
     return type(stage).__name__.lower()
 
 
+@lru_cache(IN_MIND)
+def _form(text: str) -> Form:
+    """Read a form once: it never changes, and is loaded at each of its application's steps."""
+    return FORM.validate_json(text)
+
+
 def _application(row: asyncpg.Record) -> Application:
     return Application(
         id=row["id"],
         account_id=row["account_id"],
         instance_id=row["instance_id"],
-        form=FORM.validate_json(row["form"]),
+        form=_form(row["form"]),
         stage=STAGES[row["stage"]].validate_json(row["details"]),
         instance_status=row["instance_status"],
         withdrawal_objections=OBJECTIONS.validate_json(row["withdrawal_objections"]),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -40,6 +41,7 @@ REVOKED = TypeAdapter(Revoked)
 NAMES = TypeAdapter(tuple[NameCheck, ...])
 TASKS = TypeAdapter(tuple[Task, ...])
 TOLD = TypeAdapter(tuple[Waiting, ...])
+IN_MIND = 2000
 
 
 async def load_applications(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Application]:
@@ -134,10 +136,16 @@ def _has_open_tasks(application: Application) -> bool:
     return isinstance(application.stage, Verifying) and any(open_tasks(application))
 
 
+@lru_cache(IN_MIND)
+def _submitted(text: str) -> ApplicationSubmitted:
+    """Read what was asked for once: it never changes, and is loaded at each step."""
+    return ApplicationSubmitted.model_validate_json(text)
+
+
 def _application(row: asyncpg.Record) -> Application:
     return Application(
         id=row["id"],
-        submitted=ApplicationSubmitted.model_validate_json(row["submitted"]),
+        submitted=_submitted(row["submitted"]),
         names=NAMES.validate_json(row["names"]),
         tasks=TASKS.validate_json(row["tasks"]),
         expected_by=row["expected_by"],
