@@ -14,13 +14,14 @@ from shared.dns import resolver
 from shared.service import Blueprint, Service
 
 
-def world(settings: Settings, _: Clock) -> World:
+def world(settings: Settings, clock: Clock) -> World:
     """Lay out the tools; a CA that cannot be used stops the service before it starts."""
     return World(
         resolver(settings.resolver),
         settings.dns_seconds,
         Authority.load(settings.ca_folder, settings.ca_passphrase, utc_now()),
         Linter(settings.lint_workers),
+        clock,
     )
 
 

@@ -11,6 +11,7 @@ from services.ca_verification.domain.messages import (
     CheckName,
     CheckNameNow,
     DecideTask,
+    IntentOutdated,
     NameChecked,
     RemindApplicant,
     SignCertificate,
@@ -37,6 +38,7 @@ def make_road(practice: Practice) -> Road:
     note_check = partial(domain.note_check, practice=practice)
     decide = partial(domain.decide, practice=practice)
     drop = partial(domain.drop, practice=practice)
+    intend_again = partial(domain.intend_again, practice=practice)
     try_again = partial(domain.try_again, practice=practice)
     return Road(
         when(ApplicationSubmitted, applications, about=lambda it: it.application_id, then=begin),
@@ -54,6 +56,7 @@ def make_road(practice: Practice) -> Road:
             about=lambda it: it.application_id,
             then=domain.keep_back,
         ),
+        when(IntentOutdated, applications, about=lambda it: it.application_id, then=intend_again),
         when(TryAgain, applications, about=lambda it: it.application_id, then=try_again),
         when(NameDropRequested, applications, about=lambda it: it.application_id, then=drop),
         when(

@@ -11,7 +11,8 @@ from itertools import takewhile
 
 ONE_DAY = timedelta(days=1)
 ONE_SECOND = timedelta(seconds=1)
-BACKDATING = timedelta(hours=48)  # BR 7.1.2.7
+SIGNED_WITHIN = timedelta(hours=48)  # of notBefore (BR 7.1.2.7)
+BACKDATING = SIGNED_WITHIN - timedelta(hours=1)  # what is decided is signed a little later
 CAA_LIFE = timedelta(hours=8)  # or the record's TTL, whichever is greater (BR 3.2.2.8)
 
 
@@ -85,9 +86,17 @@ def period(clock: datetime, host: datetime) -> tuple[datetime, datetime]:
     """Choose (notBefore, notAfter), whole seconds in UTC, for what is signed now.
 
     notBefore is the earlier of the services' `clock` and the `host`'s, so that ordinary programs
-    accept a certificate from a clock that was moved forward, yet at most 48 h behind `clock`
-    (BR 7.1.2.7). notAfter is inclusive: it is the last second that counts (BR 6.3.2).
+    accept a certificate from a clock that was moved forward, by at most 48 h; else 47 h ago, so
+    that there is an hour to sign in. notAfter is inclusive: it is the last second that counts
+    (BR 6.3.2).
     """
     now, real = (moment.astimezone(UTC).replace(microsecond=0) for moment in (clock, host))
-    not_before = max(min(now, real), now - BACKDATING)
+    not_before = min(now, real)
+    if not may_sign(not_before, now):
+        not_before = now - BACKDATING
     return not_before, not_before + validity(now.date()) - ONE_SECOND
+
+
+def may_sign(not_before: datetime, *clocks: datetime) -> bool:
+    """Tell whether what begins so may be signed now, by one of the `clocks` (BR 7.1.2.7)."""
+    return any(abs(clock - not_before) <= SIGNED_WITHIN for clock in clocks)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dns.asyncresolver import Resolver
 
-from services.ca_verification import dcv
+from services.ca_verification import dcv, policy
 from services.ca_verification.ca.authority import Authority
 from services.ca_verification.ca.lint import Linted, Linter
 from services.ca_verification.ca.plan import Plan, PlanRefusedError, Profile, Subject
@@ -14,19 +14,24 @@ from services.ca_verification.domain.messages import (
     CertificateNotLinted,
     CertificateSigned,
     CheckName,
+    IntentOutdated,
     NameChecked,
     SignCertificate,
 )
+from shared.clock import Clock, utc_now
+
+Outcome = CertificateSigned | CertificateNotLinted | IntentOutdated
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The tools: a resolver and its patience in seconds, the CA and its linters."""
+    """The tools: a resolver and its patience in seconds, the CA and its linters, the one clock."""
 
     resolver: Resolver
     dns_seconds: float
     authority: Authority
     linter: Linter
+    clock: Clock
 
     def close(self) -> None:
         """End the linters."""
@@ -44,19 +49,19 @@ class World:
             on_request=errand.on_request,
         )
 
-    async def sign(
-        self, errands: Sequence[SignCertificate]
-    ) -> Sequence[CertificateSigned | CertificateNotLinted]:
+    async def sign(self, errands: Sequence[SignCertificate]) -> Sequence[Outcome]:
         """Lint each, in processes beside, and sign what the linter lets pass."""
         return await asyncio.gather(*map(self._sign, errands))
 
-    async def _sign(self, errand: SignCertificate) -> CertificateSigned | CertificateNotLinted:
+    async def _sign(self, errand: SignCertificate) -> Outcome:
         try:
             linted = await self.linter.lint(self.authority.prepare(self._plan(errand)))
         except PlanRefusedError as refused:
             return _not_linted(errand, refused.reasons)
         if not isinstance(linted, Linted):
             return _not_linted(errand, [str(one) for one in linted.findings if one.forbids])
+        if not policy.may_sign(errand.not_before, self.clock(), utc_now()):
+            return IntentOutdated(application_id=errand.application_id)
         signed = self.authority.sign(linted)
         return CertificateSigned(
             application_id=errand.application_id,

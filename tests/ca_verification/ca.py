@@ -31,7 +31,7 @@ class Ca:
     @asynccontextmanager
     async def run(self, practice: Practice = TRYING) -> AsyncIterator[Alone]:
         async with nameserver.serving(self.zone) as resolver:
-            world = World(resolver, 2.0, self.authority, self.linter)
+            world = World(resolver, 2.0, self.authority, self.linter, self.clock)
             road = make_road(practice)
             async with running(self.dsn, road, world, api, self.clock) as alone:
                 yield alone

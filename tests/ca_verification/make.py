@@ -10,6 +10,7 @@ from services.ca_verification.domain.messages import (
     CertificateSigned,
     CheckNameNow,
     DecideTask,
+    IntentOutdated,
     NameChecked,
     RemindApplicant,
     TryAgain,
@@ -89,6 +90,7 @@ SIGNED = CertificateSigned(
 NOT_LINTED = CertificateNotLinted(application_id=APPLICATION, findings=("no OU", "too long"))
 HELD_BACK = NotLinted(NOT_LINTED.findings, FRIDAY)
 REMINDER = RemindApplicant(application_id=APPLICATION)
+OUTDATED = IntentOutdated(application_id=APPLICATION)
 TRY_AGAIN = TryAgain(application_id=APPLICATION)
 WITHDRAW = WithdrawalRequested(**WHO, requested_by="ann")
 REVOKE = RevocationRequested(

@@ -9,6 +9,7 @@ from services.ca_verification import dcv, policy
 from services.ca_verification.domain import (
     PRACTICE,
     decide,
+    intend_again,
     issue,
     keep_back,
     note_check,
@@ -205,6 +206,34 @@ def test_what_was_mended_is_issued_and_nobody_tries_again() -> None:
     assert [type(fact) for fact in decision.facts] == [CertificateIssued]
     assert decision.closed == signing.everything
     assert try_again(decision.changed[0], make.TRY_AGAIN, LATER, PRACTICE) == Decision()
+
+
+def test_intent_that_was_not_signed_in_time_is_replaced() -> None:
+    ready = make.confirmed(make.proven(make.begun()))
+    late = make.told(replace(ready, stage=make.SIGNING))
+
+    decision = intend_again(late, make.OUTDATED, OVER, PRACTICE)
+
+    [application], [sign] = decision.changed, decision.errands
+    assert isinstance(application.stage, Signing)
+    assert isinstance(sign, SignCertificate)
+    assert application.stage.serial_number == sign.serial_number != make.SIGNING.serial_number
+    assert sign.not_before == OVER.now
+
+
+def test_what_has_become_too_old_meanwhile_is_proven_again_instead() -> None:
+    found = replace(make.confirmed(found_on_friday()), stage=make.SIGNING)
+    now = FRIDAY + timedelta(days=115)
+
+    decision = intend_again(found, make.OUTDATED, replace(OVER, now=now, host=now), PRACTICE)
+
+    assert isinstance(decision.changed[0].stage, Verifying)
+    assert [type(one) for one in decision.errands] == [CheckName] * 2
+
+
+@pytest.mark.parametrize("stage", [make.HELD_BACK, *make.ENDS.values()])
+def test_only_an_intent_is_replaced(stage) -> None:
+    assert intend_again(make.begun(stage=stage), make.OUTDATED, LATER, PRACTICE) == Decision()
 
 
 OTHERS = {"verifying": make.begun(), "being signed": SIGNING} | {

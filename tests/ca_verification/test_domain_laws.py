@@ -37,7 +37,7 @@ NEWS = (
         decided_by=st.sampled_from(["olga", "rita"]),
     )
     | st.builds(make.DROP.model_copy, update=st.builds(dict, name=st.sampled_from(NAMES)))
-    | st.sampled_from([make.SIGNED, make.NOT_LINTED, make.TRY_AGAIN, make.REVOKE])
+    | st.sampled_from([make.SIGNED, make.NOT_LINTED, make.TRY_AGAIN, make.OUTDATED, make.REVOKE])
     | st.sampled_from([make.REMINDER, make.WITHDRAW])
 )
 

@@ -75,7 +75,8 @@ def test_a_clock_that_runs_ahead_does_not_make_certificates_of_the_future() -> N
     host = datetime(2026, 11, 24, 8, tzinfo=UTC)
 
     assert policy.period(host + timedelta(days=2), host)[0] == host
-    assert policy.period(host + timedelta(days=9), host)[0] == host + timedelta(days=7)
+    late = host + timedelta(days=9)
+    assert policy.period(late, host)[0] == late - timedelta(hours=47)
     assert policy.period(host, host + timedelta(hours=1))[0] == host
 
 
@@ -85,4 +86,17 @@ def test_whatever_the_clocks_say_a_period_is_lawful(clock: datetime, host: datet
 
     lives = not_after - not_before + timedelta(seconds=1)
     assert lives < policy.at(clock.date()).longest_validity
-    assert timedelta() <= clock.replace(microsecond=0) - not_before <= timedelta(hours=48)
+    assert not_before <= clock
+    later = timedelta(minutes=59)
+    assert policy.may_sign(not_before, clock + later, host + later)
+
+
+@pytest.mark.parametrize("ahead", [1, -1])
+def test_nothing_is_signed_that_begins_more_than_48_hours_from_now(ahead: int) -> None:
+    """BR 7.1.2.7."""
+    now, two_days = datetime(2026, 11, 24, 8, tzinfo=UTC), timedelta(hours=48)
+
+    assert policy.may_sign(now + ahead * two_days, now)
+    late = now + ahead * (two_days + timedelta(seconds=1))
+    assert not policy.may_sign(late, now)
+    assert policy.may_sign(late, now, late)

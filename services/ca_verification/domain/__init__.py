@@ -6,6 +6,7 @@
 """
 
 from services.ca_verification.domain.issuing import (
+    intend_again,
     issue,
     keep_back,
     proceed,
@@ -28,6 +29,7 @@ __all__ = [
     "check_now",
     "decide",
     "drop",
+    "intend_again",
     "issue",
     "keep_back",
     "note_check",

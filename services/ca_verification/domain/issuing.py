@@ -9,6 +9,7 @@ from services.ca_verification import policy
 from services.ca_verification.domain.messages import (
     CertificateNotLinted,
     CertificateSigned,
+    IntentOutdated,
     RemindApplicant,
     SignCertificate,
     TryAgain,
@@ -120,6 +121,20 @@ def keep_back(
     told = tell(replace(application, stage=NotLinted(linted.findings, since)))
     again = TryAgain(application_id=application.id, due=moment.now + LINT_AGAIN)
     return Decision(told.changed, told.facts, (again,))
+
+
+def intend_again(
+    application: Application | None,
+    outdated: IntentOutdated,
+    moment: Moment,
+    practice: Practice = PRACTICE,
+) -> Decision:
+    """Replace an intent that was not signed in its time, if all that was found still counts."""
+    application = known(application, outdated.application_id)
+    if not isinstance(application.stage, Signing):
+        return Decision()
+    stage = Verifying(held_back=application.stage.held_back)
+    return proceed(replace(application, stage=stage), moment, practice)
 
 
 def try_again(

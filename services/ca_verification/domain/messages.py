@@ -87,6 +87,12 @@ class CertificateNotLinted(Command):
     findings: tuple[str, ...]
 
 
+class IntentOutdated(Command):
+    """The intent is too old to be signed: nothing was (BR 7.1.2.7)."""
+
+    application_id: UUID
+
+
 class CheckNameNow(Command):
     """The applicant asks to look at one name at once."""
 
