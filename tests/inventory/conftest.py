@@ -39,6 +39,7 @@ async def inventory(inventory_dsn: str) -> AsyncIterator[Alone]:
 async def hear(traffic: Traffic, event: Event, actor: str = "ann", ce_id: str = "") -> None:
     """Bring an event as Kafka would, set off by that person."""
     came = record(event, ce_id or None, ce_actor=actor.encode())
+    came.topic = event.topic
     read = understand(came, event.family, frozenset({type(event)}))
     assert read is not None
     await traffic.take([read])
