@@ -1,5 +1,6 @@
 """What the application service does when messages arrive, and what it does in the world."""
 
+import sys
 from datetime import timedelta
 
 from services.application import domain, store
@@ -36,7 +37,8 @@ applications = Shelf(Application, store.load_applications, store.save_applicatio
 keys = Shelf(Key, store.load_keys, store.save_keys)
 used_keys = Shelf(UsedKey, store.load_used_keys, store.save_used_keys)
 certificates = Shelf(Certificate, store.load_certificates, store.save_certificates)
-PATIENCE = Patience(longest=timedelta(minutes=5), attempts=20)
+# Nobody looks after errands that are given up: what is mended goes on by itself.
+PATIENCE = Patience(longest=timedelta(minutes=5), attempts=sys.maxsize)
 
 road = Road(
     when_beside_all(

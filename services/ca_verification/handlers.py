@@ -1,5 +1,6 @@
 """What the CA's verification does when messages arrive, and what it does in the world."""
 
+import sys
 from datetime import timedelta
 from functools import partial
 
@@ -29,7 +30,8 @@ from shared.errands import Patience, does, does_together
 from shared.road import Road, Shelf, when
 
 applications = Shelf(Application, store.load_applications, store.save_applications)
-PATIENCE = Patience(longest=timedelta(minutes=5), attempts=20)
+# Nobody looks after errands that are given up: what is mended goes on by itself.
+PATIENCE = Patience(longest=timedelta(minutes=5), attempts=sys.maxsize)
 
 
 def make_road(practice: Practice) -> Road:
@@ -42,7 +44,7 @@ def make_road(practice: Practice) -> Road:
     try_again = partial(domain.try_again, practice=practice)
     return Road(
         when(ApplicationSubmitted, applications, about=lambda it: it.application_id, then=begin),
-        does(CheckName, World.check_name, at_once=250),
+        does(CheckName, World.check_name, at_once=250, patience=PATIENCE),
         when(NameChecked, applications, about=lambda it: it.application_id, then=note_check),
         when(CheckNameNow, applications, about=lambda it: it.application_id, then=domain.check_now),
         when(DecideTask, applications, about=lambda it: it.application_id, then=decide),

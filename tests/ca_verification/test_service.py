@@ -1,12 +1,14 @@
 """The CA's verification on a real PostgreSQL, with a real name server, linter and signer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from cryptography import x509
 from cryptography.x509 import verification
 
 from services.ca_verification import business_days, policy
+from services.ca_verification.ca.lint import Linter
 from services.ca_verification.domain import Practice
 from shared.api import PREFIX
 from shared.clock import utc_now
@@ -222,6 +224,23 @@ async def test_what_the_linter_forbids_is_signed_within_the_hour_once_it_is_mend
         [issued] = await mended.said(CertificateIssued)
         assert trusted(ca.authority.root_pem, issued, A)
         assert items(await pending(mended)) == ["lint"]
+
+
+async def test_signer_that_fails_for_hours_signs_once_it_is_mended(ca: Ca) -> None:
+    ca.clock.move_to(ca.clock() + timedelta(days=10))  # an intent is to be signed within the hour
+    crippled = replace(ca, linter=Linter(0))  # no worker: whatever it is asked fails
+    async with crippled.run() as alone:
+        await alone.hear(submitted("DV", A))
+        await publish(crippled, alone, A)
+        await travel(ca.clock, ca.clock() + timedelta(hours=3), alone.runner)
+        assert items(await pending(alone)) == ["issuance"]
+
+    async with ca.run() as mended:
+        await travel(ca.clock, ca.clock() + timedelta(minutes=5), mended.runner)
+        await mended.runner.settled()
+
+        [issued] = await mended.said(CertificateIssued)
+        assert policy.may_sign(issued.not_before, ca.clock())
 
 
 async def test_applicant_is_reminded_after_one_business_day_and_once(ca: Ca) -> None:
