@@ -93,7 +93,7 @@ def found_on_friday(certificate_type: str = "OV") -> Application:
     """Have the names proven and all tasks but the last one decided on Friday."""
     application = make.confirmed(make.proven(make.begun(certificate_type)))
     names = tuple(replace(one, checked_at=FRIDAY) for one in application.names)
-    *done, last = application.tasks
+    *done, last = [replace(one, tried_by=("otto",)) for one in application.tasks]
     tasks = (*done, replace(last, outcome=Open(FRIDAY)))
     return make.told(replace(application, names=names, tasks=tasks))
 
@@ -149,6 +149,7 @@ def test_what_officers_found_counts_for_398_days_and_what_they_find_anew_is_revi
 
     undecided = [one.item for one in after.tasks if isinstance(one.outcome, Open)]
     assert undecided == ([] if days == 398 else [one.item for one in application.tasks])
+    assert {one.tried_by for one in after.tasks} == ({("otto",)} if days == 398 else {()})
 
 
 def test_what_the_linter_objected_to_is_tried_again_within_the_hour() -> None:

@@ -64,6 +64,7 @@ def test_missed_call_is_told_to_the_applicant_and_the_task_stays_open() -> None:
     assert call.next_action == "answer the organisation's telephone"
     outcome = make.task(application, "callback").outcome
     assert outcome == Open(LATER.now, "nobody answered at 14:00")
+    assert make.task(application, "callback").tried_by == ("olga",)
 
 
 def test_call_that_was_missed_can_be_made_again() -> None:
@@ -141,6 +142,43 @@ def test_one_of_several_who_collected_evidence_cannot_review_it_either() -> None
     application = make.confirmed(application, "callback", by="otto")
 
     assert told(application, "final_review", decided_by="otto")
+
+
+def test_who_has_tried_to_collect_evidence_cannot_review_what_others_found() -> None:
+    [tried] = hear(make.begun("EV"), "callback", "postpone", note="busy", decided_by="rita").changed
+    [again] = hear(tried, "callback", "postpone", note="busy", decided_by="otto").changed
+    application = make.confirmed(again, by="olga")
+
+    for who in ("rita", "otto"):
+        assert told(application, "final_review", decided_by=who) == [
+            ("reviewer_collected_evidence", str(make.task(application, "final_review").id))
+        ]
+
+
+def test_who_had_to_postpone_the_review_can_do_it_later() -> None:
+    application = make.proven(make.confirmed(make.begun("EV")))
+    asked = {"decided_by": "rita", "note": "the register is closed"}
+    [postponed] = hear(application, "final_review", "postpone", **asked).changed
+
+    decision = hear(postponed, "final_review", decided_by="rita")
+
+    assert isinstance(decision.changed[0].stage, Signing)
+
+
+@pytest.mark.parametrize("item", ["organisation_identity", "callback", "operational_existence"])
+def test_nothing_is_confirmed_without_saying_how(item) -> None:
+    application = make.begun("EV")
+
+    assert told(application, item, note=" ", evidence="\n") == [("evidence_missing", "evidence")]
+    assert len(hear(application, item, note="called +4930901820", evidence="").changed) == 1
+
+
+def test_review_has_the_evidence_of_the_others() -> None:
+    application = make.proven(make.confirmed(make.begun("EV")))
+
+    decision = hear(application, "final_review", decided_by="rita", evidence="")
+
+    assert isinstance(decision.changed[0].stage, Signing)
 
 
 def test_final_review_by_another_person_lets_the_certificate_be_signed() -> None:

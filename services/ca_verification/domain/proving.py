@@ -61,7 +61,7 @@ def fresh(application: Application, moment: Moment) -> tuple[Application, tuple[
     )
     outdated = set(_outdated(application, moment.now - rules.organisation_reuse))
     tasks = tuple(
-        replace(one, outcome=Open(moment.now)) if one.id in outdated else one
+        replace(one, outcome=Open(moment.now), tried_by=()) if one.id in outdated else one
         for one in application.tasks
     )
     after = replace(application, names=names, tasks=tasks)

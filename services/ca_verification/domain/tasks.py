@@ -44,12 +44,14 @@ def decide(
         )
         return Decision(facts=(refused,))
     if asked.decision == "postpone":
-        return tell(_with(application, replace(task, outcome=Open(moment.now, asked.note))))
-    outcome = Decided(
+        tried_by = (*task.tried_by, asked.decided_by)
+        outcome = Open(moment.now, asked.note)
+        return tell(_with(application, replace(task, outcome=outcome, tried_by=tried_by)))
+    decided = Decided(
         asked.decision == "confirm", asked.decided_by, moment.now, asked.note, asked.evidence
     )
-    after = _with(application, replace(task, outcome=outcome))
-    if not outcome.confirmed:
+    after = _with(application, replace(task, outcome=decided))
+    if not decided.confirmed:
         return reject(after, task.item, asked.note, practice)
     confirmed = VettingItemConfirmed(
         application_id=application.id,
@@ -90,7 +92,14 @@ def decision_objections(
         yield Objection(
             code="note_missing", subject="note", message="tell the applicant the reason"
         )
-    if task.item == "final_review" and asked.decided_by in collectors(application):
+    is_review = task.item == "final_review"
+    if asked.decision == "confirm" and not is_review and not (asked.note + asked.evidence).strip():
+        yield Objection(
+            code="evidence_missing",
+            subject="evidence",
+            message="tell what confirms it, or who said so",
+        )
+    if is_review and asked.decided_by in collectors(application):
         yield Objection(
             code="reviewer_collected_evidence",
             subject=subject,
@@ -99,8 +108,10 @@ def decision_objections(
 
 
 def collectors(application: Application) -> set[str]:
-    """Name those who have decided a task of the application."""
-    return {one.outcome.by for one in application.tasks if isinstance(one.outcome, Decided)}
+    """Name those who had a part in what is reviewed, be it in vain (EVG 3.2.2.13)."""
+    collected = [one for one in application.tasks if one.item != "final_review"]
+    tried = {who for one in collected for who in one.tried_by}
+    return tried | {one.outcome.by for one in collected if isinstance(one.outcome, Decided)}
 
 
 def reject(application: Application, item: Item, note: str, practice: Practice) -> Decision:

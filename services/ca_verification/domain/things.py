@@ -48,12 +48,13 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing that a person at the CA has to look into."""
+    """One thing that a person at the CA has to look into; `tried_by` are who had to postpone it."""
 
     id: UUID
     item: Item
     role: Role
     outcome: Open | Decided
+    tried_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
