@@ -49,12 +49,13 @@ from shared.tables import WantsCsv, listed
 
 ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
 APPLICANT = allow("applicant")
+REVOKERS = allow("applicant", "officer")  # BR 4.9.2
 NOT_YET = frozenset({"requested", "submitted"})
 LOOK_SECONDS = 8
 
 
 class RevocationBody(BaseModel):
-    """Why (RFC 5280 §5.3.1)."""
+    """Why (RFC 5280 §5.3.1); `privilege_withdrawn` is for the CA alone to say (BR 7.2.2)."""
 
     reason: RevocationReason = "unspecified"
 
@@ -305,18 +306,20 @@ def _certificates(app: FastAPI, parts: Parts) -> None:
         certificate_id: UUID,
         body: RevocationBody,
         wish: AWish,
-        person: Annotated[Person, APPLICANT],
+        person: Annotated[Person, REVOKERS],
     ) -> Response:
-        """Have a certificate revoked; there is no way back."""
-        await find(certificate_id, person)
+        """Have a certificate revoked; there is no way back. An officer may revoke any account's."""
+        certificate = await find(certificate_id, person)
+        by_ca = person.role == "officer"
         await carry(
             parts,
-            person.account,
+            f"officer {person.name}" if by_ca else person.account,
             wish,
             lambda _: RequestRevocation(
                 certificate_id=certificate_id,
-                account_id=person.account,
+                account_id=certificate.account_id,
                 requested_by=person.name,
+                by_ca=by_ca,
                 reason=body.reason,
             ),
         )

@@ -117,6 +117,29 @@ def test_who_asks_again_is_told_that_it_was_revoked() -> None:
     ]
 
 
+PRIVILEGE = make.REVOKE.model_copy(update={"reason": "privilege_withdrawn"})
+
+
+def test_ca_alone_says_that_a_privilege_is_withdrawn() -> None:
+    """BR 7.2.2."""
+    asked = domain.ask_to_revoke(make.certificate(), PRIVILEGE, MOMENT)
+    of_officer = PRIVILEGE.model_copy(update={"by_ca": True, "requested_by": "olga"})
+
+    decision = domain.ask_to_revoke(make.certificate(), of_officer, MOMENT)
+
+    assert asked.facts == ()
+    assert [one.code for one in asked.changed[0].revocation_objections] == ["reason_reserved"]
+    [wish] = decision.facts
+    assert (wish.reason, wish.requested_by) == ("privilege_withdrawn", "olga")
+
+
+def test_every_objection_to_a_revocation_is_told_at_once() -> None:
+    [after] = domain.ask_to_revoke(REVOKED, PRIVILEGE, MOMENT).changed
+
+    codes = [one.code for one in after.revocation_objections]
+    assert codes == ["already_revoked", "reason_reserved"]
+
+
 def test_applicant_learns_why_a_certificate_stays_as_it_is() -> None:
     assert domain.note_not_revoked(make.certificate(), make.NOT_REVOKED, MOMENT) == Decision(
         (replace(make.certificate(), revocation_objections=make.FOUND),)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from msgspec import msgpack
 
 from services.application.keys import make as make_key
 from services.ca_verification.ca.lint import Linted, lint
@@ -22,7 +23,7 @@ from shared.contracts.application import (
     NameDropRequested,
     RevocationRequested,
 )
-from shared.contracts.base import Names, Objection
+from shared.contracts.base import Event, Names, Objection
 from shared.contracts.ca_verification import (
     CertificateIssued,
     CertificateRevoked,
@@ -131,6 +132,14 @@ async def until_said(
     return said
 
 
+async def actors(alone: Alone, kind: type[Event]) -> list[str]:
+    """Say on whose behalf each fact of one kind was said."""
+    async with alone.traffic.postgres.transaction() as tx:
+        rows = await tx.fetch("SELECT headers FROM outbox ORDER BY id")
+    headers = [dict(msgpack.decode(row["headers"])) for row in rows]
+    return [one["ce_actor"].decode() for one in headers if one["ce_type"] == kind.type.encode()]
+
+
 async def outbox(alone: Alone) -> bytes:
     async with alone.traffic.postgres.transaction() as tx:
         rows = await tx.fetch("SELECT value FROM outbox")
@@ -216,11 +225,29 @@ async def test_certificate_is_downloaded_with_the_key_that_it_is_for(service: Al
         assert (await service.ask("GET", path, role)).status_code == 403
 
 
+async def test_officer_has_a_certificate_of_any_account_revoked(service: Alone) -> None:
+    """BR 4.9.1.1 obliges the CA itself."""
+    await issued(service, await apply(service))
+    path, body = f"{CERTIFICATES}/{CERTIFICATE}/revocation", {"reason": "privilege_withdrawn"}
+    mine = await ask(service, "POST", path, json=body)
+    assert [one["code"] for one in mine.json()["objections"]] == ["reason_reserved"]
+    unknown = f"{CERTIFICATES}/{uuid4()}/revocation"
+    assert (await service.ask("POST", unknown, "officer", json=body)).status_code == 404
+
+    answer = await service.ask("POST", path, "officer", "olga", json=body)
+
+    assert answer.status_code == 202
+    [asked] = await service.said(RevocationRequested)
+    assert (asked.account_id, asked.requested_by) == ("acme", "olga")
+    assert asked.reason == "privilege_withdrawn"
+    assert await actors(service, RevocationRequested) == ["olga"]
+
+
 async def test_only_its_applicant_has_a_certificate_revoked_and_once(service: Alone) -> None:
     fact = await issued(service, application := await apply(service))
     path, body = f"{CERTIFICATES}/{CERTIFICATE}/revocation", {"reason": "key_compromise"}
     assert (await ask(service, "POST", path, account="rival", json=body)).status_code == 404
-    for role in ("officer", "reviewer", "auditor", "operator"):
+    for role in ("reviewer", "auditor", "operator"):
         assert (await service.ask("POST", path, role, json=body)).status_code == 403
     assert (await ask(service, "POST", path, json={"reason": "ca_compromise"})).status_code == 422
     assert await service.said(RevocationRequested) == []

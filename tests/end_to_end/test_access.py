@@ -22,7 +22,7 @@ FORBIDDEN = {
     f"POST {APPLICATION}/names/a.example/check": STAFF,
     f"DELETE {APPLICATION}/names/a.example": STAFF,
     f"GET {CERTIFICATE}/download?format=nginx": STAFF,
-    f"POST {CERTIFICATE}/revocation": STAFF,
+    f"POST {CERTIFICATE}/revocation": ("reviewer", "auditor", "operator"),
     "GET /verification/tasks": ("applicant", "operator"),
     f"POST /verification/tasks/{NOBODYS}/decision": ("applicant", "auditor", "operator"),
     "GET /tokens": ("applicant", "officer", "reviewer"),

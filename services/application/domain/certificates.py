@@ -1,5 +1,6 @@
 """Certificates: kept for download, looked for on the hosts, revoked."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -117,11 +118,10 @@ def _look_later(certificate: Certificate, host: Host, moment: Moment) -> LookAtH
 def ask_to_revoke(certificate: Certificate | None, asked: RequestRevocation, _: Moment) -> Decision:
     """Ask the CA to take the certificate back; what is known to be revoked it will refuse."""
     certificate = held(certificate, asked.certificate_id)
-    found: tuple[Objection, ...] = ()
-    if revocation := certificate.revocation:
-        message = f"it was revoked on {revocation.revoked_at:%Y-%m-%d %H:%M} UTC"
-        subject = str(certificate.id)
-        found = (Objection(code="already_revoked", subject=subject, message=message),)
+    found = tuple(_revocation_objections(certificate, asked))
+    after = replace(certificate, revocation_objections=found)
+    if any(one.code == "reason_reserved" for one in found):
+        return Decision((after,))
     wish = RevocationRequested(
         application_id=certificate.application_id,
         account_id=certificate.account_id,
@@ -129,7 +129,18 @@ def ask_to_revoke(certificate: Certificate | None, asked: RequestRevocation, _: 
         reason=asked.reason,
         requested_by=asked.requested_by,
     )
-    return Decision((replace(certificate, revocation_objections=found),), (wish,))
+    return Decision((after,), (wish,))
+
+
+def _revocation_objections(
+    certificate: Certificate, asked: RequestRevocation
+) -> Iterator[Objection]:
+    if revocation := certificate.revocation:
+        message = f"it was revoked on {revocation.revoked_at:%Y-%m-%d %H:%M} UTC"
+        yield Objection(code="already_revoked", subject=str(certificate.id), message=message)
+    if asked.reason == "privilege_withdrawn" and not asked.by_ca:
+        message = "that a privilege is withdrawn is for the CA to say (BR 7.2.2)"
+        yield Objection(code="reason_reserved", subject="reason", message=message)
 
 
 def note_revoked(

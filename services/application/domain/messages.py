@@ -39,11 +39,12 @@ class RequestNameDrop(Command):
 
 
 class RequestRevocation(Command):
-    """The applicant wants a certificate not to be trusted any more."""
+    """The applicant, or the CA, wants a certificate not to be trusted any more."""
 
     certificate_id: UUID
     account_id: str
     requested_by: str
+    by_ca: bool = False
     reason: RevocationReason
 
 

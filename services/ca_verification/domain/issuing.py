@@ -187,7 +187,7 @@ def withdraw(application: Application | None, asked: WithdrawalRequested, _: Mom
 
 
 def revoke(application: Application | None, asked: RevocationRequested, moment: Moment) -> Decision:
-    """Take a certificate back at its subscriber's request (BR 4.9.1.1), at once and for good."""
+    """Take a certificate back as its subscriber or an officer asks (BR 4.9.1.1), at once."""
     application = known(application, asked.application_id)
     if found := tuple(revocation_objections(application, asked)):
         refused = RevocationRefused(
