@@ -282,6 +282,7 @@ async def save_instances(tx: Transaction, instances: Sequence[Instance]) -> None
             "term_years integer": [i.term_years for i in instances],
             "created_at timestamptz": [i.created_at for i in instances],
             "purchase_id text": [i.purchase_id for i in instances],
+            "purchase uuid": [i.purchase for i in instances],
             "paid_at timestamptz": [i.paid_at for i in instances],
             "member_ids text": [" ".join(map(str, i.member_ids)) for i in instances],
             "price_amount numeric": [i.price.amount if i.price else None for i in instances],
@@ -321,6 +322,7 @@ def _instance(row: asyncpg.Record) -> Instance:
         term_years=row["term_years"],
         created_at=row["created_at"],
         purchase_id=row["purchase_id"],
+        purchase=row["purchase"],
         paid_at=row["paid_at"],
         member_ids=tuple(map(UUID, row["member_ids"].split())),
         price=Price.model_construct(amount=row["price_amount"], currency=row["price_currency"])

@@ -36,9 +36,11 @@ async def inventory(inventory_dsn: str) -> AsyncIterator[Alone]:
         yield alone
 
 
-async def hear(traffic: Traffic, event: Event, actor: str = "ann", ce_id: str = "") -> None:
+async def hear(
+    traffic: Traffic, event: Event, actor: str = "ann", ce_id: str = "", source: str = "/test"
+) -> None:
     """Bring an event as Kafka would, set off by that person."""
-    came = record(event, ce_id or None, ce_actor=actor.encode())
+    came = record(event, ce_id or None, ce_actor=actor.encode(), ce_source=source.encode())
     came.topic = event.topic
     read = understand(came, event.family, frozenset({type(event)}))
     assert read is not None

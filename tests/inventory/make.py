@@ -137,6 +137,7 @@ def instance(instance_id: UUID = A, **changes: object) -> Instance:
         term_years=1,
         created_at=NOON,
         purchase_id="order-7",
+        purchase=purchase().key,
         paid_at=NOON,
         price=PRICE,
     )

@@ -168,6 +168,7 @@ def test_held_members_go_into_one_new_instance() -> None:
         name="cas-merge-4",
         names=Names(single=2),
         purchase_id=None,
+        purchase=None,
         paid_at=None,
         price=None,
         member_ids=(A, B),

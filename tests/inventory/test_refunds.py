@@ -189,8 +189,11 @@ STRANGE = {
     "being combined": make.estate(make.instance(stage=make.RESERVED)),
     "applied for": make.estate(make.instance(stage=make.CLAIMED)),
     "issued": make.estate(make.instance(stage=make.ISSUED)),
-    "of another purchase": make.estate(make.instance(purchase_id="order-8")),
-    "of another account": make.estate(make.instance(account_id=make.STRANGER)),
+    "of another purchase": make.estate(
+        make.instance(purchase=make.purchase(purchase_id="order-8").key)
+    ),
+    "of another shop": make.estate(make.instance(purchase=make.purchase(source="/other").key)),
+    "of a shop that nobody knows": make.estate(make.instance(purchase=None)),
     "unknown": {},
 }
 

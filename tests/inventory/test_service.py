@@ -204,6 +204,20 @@ async def test_refund_that_a_shop_tells_again_after_the_inbox_forgot_it_counts_o
     assert quota["remaining"] == 3
 
 
+async def test_shop_pays_back_its_own_even_if_another_uses_the_same_id(inventory) -> None:
+    bought_twice = make.purchase(quantity=1, auto_create=True)
+    for shop in ("/shop", "/other"):
+        await hear(inventory.traffic, bought_twice, source=shop)
+    instances = (await kept(inventory, *map(UUID, await listed(inventory)))).values()
+    [theirs] = [one.id for one in instances if one.purchase != bought_twice.key]
+
+    await hear(inventory.traffic, make.paid_back(theirs), source="/shop")
+    assert await listed(inventory, status="refunded") == []
+    await hear(inventory.traffic, make.paid_back(theirs), source="/other")
+
+    assert await listed(inventory, status="refunded") == [str(theirs)]
+
+
 async def kept(alone: Alone, *ids: UUID) -> dict[UUID, Instance]:
     async with alone.traffic.postgres.transaction() as tx:
         return await store.find_instances(tx, ids)

@@ -117,11 +117,12 @@ def note_refund(
         return Decision()  # a count that comes again is not another one
     changes: list[Any] = []
     facts: list[Any] = []
-    bought = (refund.purchase_id, purchase.content.account_id)
     for instance_id in dict.fromkeys(refund.instance_ids):
         instance = found.get(instance_id)
-        if instance is None or (instance.purchase_id, instance.account_id) != bought:
-            raise RefundContradictedError(f"{instance_id} is not of {refund.purchase_id}")
+        if instance is None or instance.purchase != purchase.id:
+            raise RefundContradictedError(
+                f"{instance_id} is not of {refund.purchase_id} of {refund.source}"
+            )
         if isinstance(instance.stage, Refunded):
             continue
         if not isinstance(instance.stage, PendingApplication | ValidationFailed | Revoked):

@@ -180,6 +180,7 @@ def _made(
             term_years=bought.term_years,
             created_at=moment.now,
             purchase_id=bought.purchase_id,
+            purchase=bought.key,
             paid_at=bought.paid_at,
             price=bought.price,
             lot_id=lot_id,

@@ -131,6 +131,7 @@ class Instance:
     term_years: int
     created_at: datetime
     purchase_id: str | None = None  # none: made by combining
+    purchase: UUID | None = None  # its key: two shops may use one purchase_id
     paid_at: datetime | None = None
     price: Price | None = None
     member_ids: tuple[UUID, ...] = ()
