@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from cryptography import x509
@@ -120,7 +119,6 @@ def _names(count: int) -> Iterator[tuple[str, ...]]:
         yield tuple(f"{host}.shop{n}.example" for host in ("www", "api"))
 
 
-@cache
 def csr(names: tuple[str, ...]) -> str:
     """Make a P-256 key and a request for it."""
     key = ec.generate_private_key(ec.SECP256R1())
