@@ -76,7 +76,7 @@ def refund(
     login: As = "applicant",
     as_json: AsJson = False,
 ) -> None:
-    """Give an instance back, or quota that never became one, within seven days of payment."""
+    """Give an instance back, or quota that never became one, within the time for refunds."""
     if (instance_id is None) == (purchase is None):
         raise typer.BadParameter("give either an instance or --purchase")
     with asking(login) as client:

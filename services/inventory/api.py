@@ -130,7 +130,7 @@ def _quota(app: FastAPI, parts: Parts) -> None:
     async def refund_quota(
         purchase_id: str, body: RefundBody, wish: AWish, person: Annotated[Person, APPLICANT]
     ) -> Response:
-        """Give back what never became an instance, within seven days of payment."""
+        """Give back what never became an instance, within the time for refunds."""
         bought = await _purchase(parts, person.account, purchase_id)
         if bought is None:
             raise not_found("purchase", purchase_id)
@@ -176,7 +176,7 @@ def _quota(app: FastAPI, parts: Parts) -> None:
         )
         async with parts.postgres.transaction() as tx:
             made = await store.list_lot(tx, parts.clock(), carried.reference)
-        items = Items(items=[view(*one) for one in made])
+        items = Items(items=[view(*one, parts.settings.rulebook) for one in made])
         return _done(
             wish, items, f"{PREFIX}/instances?{urlencode({'purchase_id': body.purchase_id})}"
         )
@@ -222,14 +222,15 @@ def _instances(app: FastAPI, parts: Parts) -> None:
             )
         page = piece.page(found, lambda one: one[0].id)
         shown: Page[InstanceView] = Page(
-            items=[view(*one) for one in page.items], next_cursor=page.next_cursor
+            items=[view(*one, parts.settings.rulebook) for one in page.items],
+            next_cursor=page.next_cursor,
         )
         return listed(shown, InstanceView, as_csv=as_csv)
 
     @app.get(f"{PREFIX}/instances/{{instance_id}}", tags=["inventory"], responses=PROBLEMS)
     async def get_instance(instance_id: UUID, person: Annotated[Person, ANYONE]) -> InstanceView:
         """Show one instance."""
-        return view(*await _find(parts, instance_id, person))
+        return view(*await _find(parts, instance_id, person), parts.settings.rulebook)
 
     @app.get(
         f"{PREFIX}/instances/{{instance_id}}/history",
@@ -264,7 +265,7 @@ def _changes(app: FastAPI, parts: Parts) -> None:
         """Carry a command about an instance that the person owns; show how it is then."""
         await _find(parts, instance_id, person)
         await carry(parts, person.account, wish, lambda _: command)
-        shown = view(*await _find(parts, instance_id, person))
+        shown = view(*await _find(parts, instance_id, person), parts.settings.rulebook)
         return _done(wish, shown, f"{PREFIX}/instances/{instance_id}")
 
     @app.post(
@@ -277,7 +278,7 @@ def _changes(app: FastAPI, parts: Parts) -> None:
     async def refund(
         instance_id: UUID, wish: AWish, person: Annotated[Person, APPLICANT]
     ) -> Response:
-        """Give an instance back, within seven days of payment; never once combined."""
+        """Give an instance back, within the time for refunds; never once combined."""
         command = RefundInstance(instance_id=instance_id, account_id=person.account)
         return await change(instance_id, wish, person, command)
 

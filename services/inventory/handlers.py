@@ -62,8 +62,18 @@ def make_road(rulebook: Rulebook) -> Road:
             then=domain.create,
             weighs=lambda it: it.count,
         ),
-        when(RefundQuota, purchases, about=lambda it: it.purchase, then=domain.refund_quota),
-        when(RefundInstance, instances, about=lambda it: it.instance_id, then=domain.refund),
+        when(
+            RefundQuota,
+            purchases,
+            about=lambda it: it.purchase,
+            then=partial(domain.refund_quota, rulebook=rulebook),
+        ),
+        when(
+            RefundInstance,
+            instances,
+            about=lambda it: it.instance_id,
+            then=partial(domain.refund, rulebook=rulebook),
+        ),
         when(SetHosting, instances, about=lambda it: it.instance_id, then=domain.set_hosting),
         when(AnnotateInstance, instances, about=lambda it: it.instance_id, then=domain.annotate),
         when_all(

@@ -113,14 +113,14 @@ def preview(
         names=names,
         names_total=names.total,
         certificate_kinds=tuple(combining.kinds_of(names)),
-        refunds_lost=tuple(_lost(ours, day)),
+        refunds_lost=tuple(_lost(ours, day, rulebook)),
         refund_waiver=RefundWaiverText(text=waiver.TEXT, text_sha256=waiver.TEXT_SHA256),
     )
 
 
-def _lost(ours: Sequence[Instance], day: date) -> Iterator[RefundLost]:
+def _lost(ours: Sequence[Instance], day: date, rulebook: Rulebook) -> Iterator[RefundLost]:
     for one in ours:
-        if (until := refundable_until(one)) and until.date() >= day:
+        if (until := refundable_until(one, rulebook)) and until.date() >= day:
             yield RefundLost(instance_id=one.id, refundable_until=until, price=one.price)
 
 
@@ -139,7 +139,7 @@ def quota(purchase: Purchase) -> Quota:
     )
 
 
-def view(instance: Instance, status: str) -> InstanceView:
+def view(instance: Instance, status: str, rulebook: Rulebook = BUILT_IN) -> InstanceView:
     """Show an instance."""
     stage = instance.stage
     return InstanceView.model_validate(
@@ -155,7 +155,7 @@ def view(instance: Instance, status: str) -> InstanceView:
             "purchase_id": instance.purchase_id,
             "combined_into": stage.into if isinstance(stage, Combined) else None,
             "member_instance_ids": instance.member_ids,
-            "refundable_until": refundable_until(instance),
+            "refundable_until": refundable_until(instance, rulebook),
             "hosted": instance.hosted,
             "remark": instance.remark,
             "tags": instance.tags,

@@ -1,12 +1,16 @@
 """What an applicant asks of the inventory by HTTP, and what it answers."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from services.inventory.api import api
+from services.inventory.domain.policy import parse
+from services.inventory.handlers import make_road
 from shared.api import PREFIX
+from shared.clock import MovableClock
 from shared.contracts.base import Names
 from shared.contracts.inventory import InstanceRefunded
-from tests.ca_verification.alone import Alone
+from tests.ca_verification.alone import Alone, running
 from tests.inventory import make
 from tests.inventory.conftest import ask, bought, hear
 from tests.inventory.make import ACCOUNT
@@ -83,6 +87,25 @@ async def test_instance_is_refunded_once_and_within_seven_days(inventory) -> Non
     inventory.clock.move_to(inventory.clock() + timedelta(days=7, seconds=1))
     late = f"{INSTANCES}/{other}/refund"
     assert await refused(inventory, "POST", late) == ["refund_period_over"]
+
+
+async def test_operator_s_time_for_refunds_holds_and_is_shown(inventory_dsn) -> None:
+    rulebook = parse("rules = [{ since = 2020-01-01, refund_days = 1 }]")
+    road, chosen = make_road(rulebook), {"sandbox": True, "rulebook": rulebook}
+    async with running(inventory_dsn, road, None, api, MovableClock(), **chosen) as alone:
+        one, _ = await bought(alone)
+        shown = await ask(alone, "GET", f"{INSTANCES}/{one}")
+        [listed, _] = (await ask(alone, "GET", INSTANCES))["items"]
+        assert listed == shown
+        await hear(alone.traffic, make.purchase(purchase_id="order-8", paid_at=alone.clock()))
+        end = alone.clock() + timedelta(days=1)
+        assert datetime.fromisoformat(shown["refundable_until"]) <= end
+
+        alone.clock.move_to(end + timedelta(seconds=1))
+
+        path, quota = f"{INSTANCES}/{one}/refund", f"{PREFIX}/quota/order-8/refund"
+        assert await refused(alone, "POST", path) == ["refund_period_over"]
+        assert await refused(alone, "POST", quota, json={"count": 1}) == ["refund_period_over"]
 
 
 async def test_what_was_combined_is_neither_refunded_nor_hosted(inventory) -> None:

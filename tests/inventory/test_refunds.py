@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from services.inventory.domain import combine, note_refund, refund, refund_quota, revoke
 from services.inventory.domain.keeping import RefundContradictedError, refundable_until
+from services.inventory.domain.policy import parse
 from services.inventory.domain.things import Claimed, Instance, Purchase, Refunded
+from services.inventory.views import preview
 from shared.contracts.base import Objection
 from shared.contracts.inventory import (
     InstanceRefunded,
@@ -209,6 +211,46 @@ def test_money_paid_back_for_what_is_not_known_needs_a_person() -> None:
         note_refund(None, {}, make.paid_back(count=1), MOMENT)
     with pytest.raises(RefundContradictedError, match="2 were paid back, 1 of them"):
         note_refund(make.quota(created=1), {}, make.paid_back(count=2), MOMENT)
+
+
+LONGER = parse(
+    """
+    [[rules]]
+    since = 2026-11-22
+    brand = "digicert"
+    certificate_type = "OV"
+    refund_days = 30
+
+    [[rules]]
+    since = 2026-11-23
+    refund_days = 0
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("brand", "paid_at", "days"),
+    [
+        ("digicert", NOON - timedelta(days=1), 7),
+        ("digicert", NOON, 30),
+        ("cfca", NOON, 7),
+        ("cfca", NOON + timedelta(days=1), 0),
+    ],
+)
+def test_time_for_refunds_is_that_of_the_day_of_payment(brand, paid_at, days) -> None:
+    instance = make.instance(brand=brand, paid_at=paid_at)
+    bought = make.quota(brand=brand, paid_at=paid_at)
+    until = paid_at + timedelta(days=days)
+    in_time = replace(MOMENT, now=until)
+    late = replace(MOMENT, now=until + timedelta(seconds=1))
+
+    assert refundable_until(instance, LONGER) == until
+    assert refund(instance, make.refund(), in_time, LONGER).changed
+    assert not refund(instance, make.refund(), late, LONGER).changed
+    assert refund_quota(bought, make.quota_refund(), in_time, LONGER).changed
+    assert not refund_quota(bought, make.quota_refund(), late, LONGER).changed
+    shown = preview(make.estate(instance), (A,), ACCOUNT, paid_at.date(), LONGER)
+    assert [one.refundable_until for one in shown.refunds_lost] == [until]
 
 
 SECONDS = st.integers(-3 * 86_400, 10 * 86_400)

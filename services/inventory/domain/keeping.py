@@ -9,7 +9,7 @@ from uuid import UUID
 from services.inventory.domain.combining import shown
 from services.inventory.domain.holding import changed
 from services.inventory.domain.messages import AnnotateInstance, RefundInstance, SetHosting
-from services.inventory.domain.policy import REFUND_PERIOD
+from services.inventory.domain.policy import BUILT_IN, Rulebook
 from services.inventory.domain.quota import given_back, too_late
 from services.inventory.domain.things import (
     Claimed,
@@ -39,19 +39,29 @@ class RefundContradictedError(PersonNeededError):
     """A shop has paid back what we know otherwise: combined, in use, or never bought."""
 
 
-def refundable_until(instance: Instance) -> datetime | None:
+def refundable_until(instance: Instance, rulebook: Rulebook = BUILT_IN) -> datetime | None:
     """Say how long a refund is possible: never once combined, nor of what combining made."""
-    never = instance.member_ids or isinstance(instance.stage, Combined | Reserved | Refunded)
-    if never or instance.paid_at is None:
+    if instance.member_ids or isinstance(instance.stage, Combined | Reserved | Refunded):
         return None
-    return instance.paid_at + REFUND_PERIOD
+    return _period_end(instance, rulebook)
 
 
-def refund(instance: Instance | None, asked: RefundInstance, moment: Moment) -> Decision:
+def _period_end(instance: Instance, rulebook: Rulebook) -> datetime | None:
+    if instance.paid_at is None:
+        return None
+    return rulebook.refund_end(instance.paid_at, instance.brand, instance.certificate_type)
+
+
+def refund(
+    instance: Instance | None,
+    asked: RefundInstance,
+    moment: Moment,
+    rulebook: Rulebook = BUILT_IN,
+) -> Decision:
     """Give an instance back, or tell every reason why not."""
     if instance is None:
         raise AssertionError(asked)
-    if found := tuple(refund_objections(instance, moment.now)):
+    if found := tuple(refund_objections(instance, moment.now, rulebook)):
         refused = RefundRefused(
             account_id=instance.account_id,
             purchase_id=instance.purchase_id or "",
@@ -78,7 +88,7 @@ def refunded(instance: Instance, at: datetime, *, by_shop: bool = False) -> Deci
     return Decision(ended.changed, (fact, *ended.facts))
 
 
-def refund_objections(instance: Instance, now: datetime) -> Iterator[Objection]:
+def refund_objections(instance: Instance, now: datetime, rulebook: Rulebook) -> Iterator[Objection]:
     """Yield every ground against giving the instance back."""
     subject = str(instance.id)
 
@@ -98,8 +108,8 @@ def refund_objections(instance: Instance, now: datetime) -> Iterator[Objection]:
             yield objection("already_refunded", f"it was refunded on {at:%Y-%m-%d}")
     if instance.member_ids:
         yield objection("combined", "the result of combining can never be refunded")
-    elif instance.paid_at is not None:
-        yield from too_late(instance.paid_at, subject, now)
+    elif end := _period_end(instance, rulebook):
+        yield from too_late(end, subject, now)
 
 
 def note_refund(

@@ -9,7 +9,7 @@ the first of January. An operator's file adds lines (`load`).
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -24,7 +24,6 @@ from pydantic import (
     model_validator,
 )
 
-REFUND_PERIOD = timedelta(days=7)  # 604,800 s after payment, the last second included
 # An instance is about to expire in the last third of its certificate's real lifetime.
 EXPIRY_FRACTION = 3
 ANY = "*"
@@ -46,6 +45,7 @@ class Rules:
     same_name_kind: bool = False
     domains: Domains = "any"
     most_names: int = 250  # in one certificate: more would burn refund rights for nothing
+    refund_days: int = 7  # of 24 hours after payment, the last second included; 0: never
 
 
 class Line(BaseModel):
@@ -66,6 +66,7 @@ class Line(BaseModel):
     same_name_kind: bool | None = None
     domains: Domains | None = None
     most_names: int | None = Field(None, ge=1, le=100_000)
+    refund_days: int | None = Field(None, ge=0, le=3650)
 
     @field_validator("brand")
     @classmethod
@@ -121,6 +122,14 @@ class Rulebook:
     def on(self, day: date, brand: str, certificate_type: str) -> Rules:
         """Return the rules that hold on `day` for that brand and type."""
         return self._rules(day, brand.lower(), certificate_type)
+
+    def refund_end(self, paid_at: datetime, brand: str, certificate_type: str) -> datetime:
+        """Return until when a refund is possible: by the rules of the day of payment (UTC).
+
+        Who buys knows these; no later line shortens or lengthens what was promised.
+        """
+        rules = self.on(paid_at.date(), brand, certificate_type)
+        return paid_at + timedelta(days=rules.refund_days)
 
     def _judge(self, day: date, brand: str, certificate_type: str) -> Rules:
         rules = Rules()

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.inventory.domain.messages import CreateInstances, RefundQuota, SetAutoCreate
-from services.inventory.domain.policy import REFUND_PERIOD
+from services.inventory.domain.policy import BUILT_IN, Rulebook
 from services.inventory.domain.things import Account, Instance, Purchase
 from shared.contracts.base import Objection
 from shared.contracts.inventory import (
@@ -86,9 +86,11 @@ def creation_objections(purchase: Purchase | None, asked: CreateInstances) -> It
         )
 
 
-def refund_quota(purchase: Purchase | None, asked: RefundQuota, moment: Moment) -> Decision:
+def refund_quota(
+    purchase: Purchase | None, asked: RefundQuota, moment: Moment, rulebook: Rulebook = BUILT_IN
+) -> Decision:
     """Give back what never became an instance."""
-    if found := tuple(quota_refund_objections(purchase, asked, moment.now)):
+    if found := tuple(quota_refund_objections(purchase, asked, moment.now, rulebook)):
         refused = RefundRefused(
             account_id=asked.account_id,
             purchase_id=asked.purchase_id,
@@ -116,19 +118,21 @@ def given_back(purchase: Purchase, count: int, at: datetime, *, by_shop: bool = 
 
 
 def quota_refund_objections(
-    purchase: Purchase | None, asked: RefundQuota, now: datetime
+    purchase: Purchase | None, asked: RefundQuota, now: datetime, rulebook: Rulebook
 ) -> Iterator[Objection]:
     """Yield every ground against giving so much back."""
     if purchase is None or purchase.content.account_id != asked.account_id:
         yield _unknown(asked.purchase_id)
         return
     yield from _exceeded(purchase, asked.count)
-    yield from too_late(purchase.content.paid_at, asked.purchase_id, now)
+    bought = purchase.content
+    end = rulebook.refund_end(bought.paid_at, bought.brand, bought.certificate_type)
+    yield from too_late(end, asked.purchase_id, now)
 
 
-def too_late(paid_at: datetime, subject: str, now: datetime) -> Iterator[Objection]:
+def too_late(end: datetime, subject: str, now: datetime) -> Iterator[Objection]:
     """Yield an objection once the time for refunds has passed."""
-    if now > (end := paid_at + REFUND_PERIOD):
+    if now > end:
         yield Objection(
             code="refund_period_over",
             subject=subject,
