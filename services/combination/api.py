@@ -17,6 +17,7 @@ from services.combination.domain import (
     Requested,
 )
 from shared.api import PREFIX, PROBLEMS, AWish, Person, accepted, allow, carry, make_api
+from shared.contracts import waiver
 from shared.contracts.base import Objection
 from shared.contracts.combination import RefundWaiver
 from shared.problems import not_found
@@ -35,6 +36,12 @@ class CombineBody(BaseModel):
     refund_waiver_text_sha256: Annotated[str | None, Field(max_length=64)] = None
 
 
+class WaiverView(RefundWaiver):
+    """Who agreed, when, and to which text; null only if it is none of ours."""
+
+    text: str | None
+
+
 class CombinationView(BaseModel):
     """How a combination stands."""
 
@@ -44,7 +51,7 @@ class CombinationView(BaseModel):
     objections: Sequence[Objection]
     instance_id: UUID | None
     instance_name: str | None
-    refund_waiver: RefundWaiver | None
+    refund_waiver: WaiverView | None
 
 
 def api(parts: Parts) -> FastAPI:
@@ -109,7 +116,7 @@ def view(combination: Combination) -> CombinationView:
         objections=(),
         instance_id=None,
         instance_name=None,
-        refund_waiver=combination.refund_waiver,
+        refund_waiver=_waiver(combination.refund_waiver),
     )
     match combination.stage:
         case Requested() | Concluded(is_open=False):
@@ -126,3 +133,10 @@ def view(combination: Combination) -> CombinationView:
             return shown.model_copy(update={"status": "refused", "objections": objections})
         case _:
             assert_never(combination.stage)
+
+
+def _waiver(agreed: RefundWaiver | None) -> WaiverView | None:
+    if agreed is None:
+        return None
+    kept = waiver.find_text(agreed.text_sha256)
+    return WaiverView(**dict(agreed), text=kept.text if kept else None)

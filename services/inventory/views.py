@@ -67,8 +67,9 @@ class HistoryEntry(BaseModel):
 
 
 class RefundWaiverText(BaseModel):
-    """What is agreed to by combining."""
+    """What is agreed to by combining, and since when this text holds."""
 
+    since: date
     text: str
     text_sha256: str
 
@@ -114,7 +115,9 @@ def preview(
         names_total=names.total,
         certificate_kinds=tuple(combining.kinds_of(names)),
         refunds_lost=tuple(_lost(ours, day, rulebook)),
-        refund_waiver=RefundWaiverText(text=waiver.TEXT, text_sha256=waiver.TEXT_SHA256),
+        refund_waiver=RefundWaiverText(
+            since=waiver.PRESENT.since, text=waiver.TEXT, text_sha256=waiver.TEXT_SHA256
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.combination.api import view
+from services.combination.api import WaiverView, view
 from services.combination.domain import (
     Combination,
     CombinationUnknownError,
@@ -28,7 +28,7 @@ from shared.contracts.combination import (
     RefundWaiver,
 )
 from shared.contracts.inventory import InstanceCreated, InstancesReserved, ReservationRefused
-from shared.contracts.waiver import TEXT_SHA256
+from shared.contracts.waiver import TEXT, TEXT_SHA256
 from shared.decision import Decision, Moment
 from tests.shared.make import NOON, fold, heard
 
@@ -172,7 +172,7 @@ def test_what_is_shown_never_runs_ahead_of_the_inventory(
 
 
 def test_who_agreed_to_lose_the_refund_is_shown_and_when_and_to_which_text() -> None:
-    assert view(OPEN).refund_waiver == WAIVER
+    assert view(OPEN).refund_waiver == WaiverView(**dict(WAIVER), text=TEXT)
     assert view(replace(REFUSED, refund_waiver=None)).refund_waiver is None
 
 

@@ -1,6 +1,9 @@
 """The combination service on a real PostgreSQL: what is asked by HTTP, kept, and shown."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -115,6 +118,34 @@ async def test_old_text_or_none_at_all_is_passed_on_and_nothing_is_agreed_to(
     )
     assert await combination.said(InstancesCombined) == []
     assert (await show(combination, its_id)).json()["refund_waiver"] is None
+
+
+NEXT_YEAR = "No refunds, and no regrets."
+
+
+async def test_text_that_was_agreed_to_is_shown_after_another_one_has_replaced_it(
+    combination, monkeypatch
+) -> None:
+    its_id = (await combine(combination))["combination_id"]
+    another = waiver.WaiverText(date(2027, 1, 1), sha256(NEXT_YEAR.encode()).hexdigest(), NEXT_YEAR)
+    monkeypatch.setattr(waiver, "TEXTS", (*waiver.TEXTS, another))
+    old = waiver.TEXT_SHA256
+    monkeypatch.setattr(waiver, "TEXT_SHA256", another.sha256)
+
+    refused = await combine(combination, refund_waiver_text_sha256=old)
+    agreed = await combine(combination, refund_waiver_text_sha256=another.sha256)
+
+    shown = (await show(combination, its_id)).json()["refund_waiver"]
+    assert (shown["text_sha256"], shown["text"]) == (old, waiver.TEXT)
+    assert refused["refund_waiver"] is None
+    assert agreed["refund_waiver"]["text"] == NEXT_YEAR
+
+
+def test_text_is_never_changed_but_another_one_added() -> None:
+    assert waiver.find_text(waiver.TEXT_SHA256) == waiver.PRESENT == waiver.TEXTS[-1]
+    assert [one.since for one in waiver.TEXTS] == sorted({one.since for one in waiver.TEXTS})
+    with pytest.raises(ValueError, match="the text of 2026-11-24 was changed"):
+        replace(waiver.TEXTS[0], text=waiver.TEXTS[0].text + " ")
 
 
 async def test_refusal_is_shown_with_every_objection(combination) -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.inventory.views import RefundLost, preview
+from shared.contracts import waiver
 from tests.inventory import make
 from tests.inventory.make import ACCOUNT, NOON, PRICE, A, B, C
 
@@ -17,6 +18,11 @@ def test_refunds_that_are_still_possible_are_told_to_be_lost() -> None:
         RefundLost(instance_id=A, refundable_until=NOON + timedelta(days=7), price=PRICE),
     )
     assert "not eligible for refunds" in shown.refund_waiver.text
+    assert dict(shown.refund_waiver) == {
+        "since": waiver.PRESENT.since,
+        "text": waiver.TEXT,
+        "text_sha256": waiver.TEXT_SHA256,
+    }
 
 
 def test_nothing_is_lost_of_what_was_combined_before_or_is_a_strangers() -> None:
