@@ -1,0 +1,57 @@
+"""What happened to instances: the journal of all that is said about them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from shared.contracts.base import Event
+from shared.contracts.inventory import InstanceStatusChanged
+from shared.outbox import columns
+from shared.postgres import Transaction
+from shared.road import Entry
+
+
+async def add_history(tx: Transaction, entries: Sequence[Entry]) -> None:
+    """Note what is said about instances: when, and who set it off.
+
+    What is said to an account about an instance that it does not own is none of its owner's.
+    """
+    rows = [
+        (instance_id, entry.id, entry.at, entry.cause.actor or "certfold", _what(fact), owner)
+        for entry in entries
+        if (instance_id := getattr(fact := entry.fact, "instance_id", None))
+        and (owner := getattr(fact, "account_id", None))
+    ]
+    if rows:
+        await tx.execute(
+            """
+            INSERT INTO history (instance_id, event_id, at, who, what)
+            SELECT instance_id, event_id, at, who, what
+              FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[],
+                          $6::text[]) AS one (instance_id, event_id, at, who, what, owner)
+              JOIN instances ON id = instance_id AND account_id = owner
+            """,
+            *columns(rows, width=6),
+        )
+
+
+def _what(fact: Event) -> str:
+    name = type(fact).__name__
+    return f"{name}: {fact.status}" if isinstance(fact, InstanceStatusChanged) else name
+
+
+async def list_history(
+    tx: Transaction, instance_id: UUID, after: UUID | None, limit: int
+) -> list[asyncpg.Record]:
+    """Read what happened to an instance, in order."""
+    return await tx.fetch(
+        """
+        SELECT at, who, what, event_id FROM history
+         WHERE instance_id = $1 AND ($2::uuid IS NULL OR event_id > $2)
+         ORDER BY event_id LIMIT $3
+        """,
+        instance_id,
+        after,
+        limit,
+    )
