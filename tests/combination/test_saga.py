@@ -21,7 +21,7 @@ from services.inventory.domain import ask_after, let_go, reserve
 from services.inventory.domain.things import Instance, Reserved
 from shared.contracts.base import Objection
 from shared.contracts.combination import CombinationRefused, InstancesCombined
-from shared.contracts.inventory import ReservationUnclaimed
+from shared.contracts.inventory import InstancesReleased, ReservationUnclaimed
 from shared.contracts.purchases import PurchaseCompleted
 from shared.decision import Decision
 from tests.combination.test_domain import CONCLUDED, MOMENT, OPEN, REFUSED, RESERVED, WAITING
@@ -64,7 +64,10 @@ def test_members_of_what_came_to_nothing_are_as_they_were_before(stage) -> None:
 
     freed = let_go({one.id: one for one in held}, given_up(), MOMENT)
 
-    assert freed == Decision(tuple(before.values()), closed=(COMBINATION,))
+    told = InstancesReleased(
+        combination_id=COMBINATION, account_id=ACCOUNT, member_instance_ids=(A, B)
+    )
+    assert freed == Decision(tuple(before.values()), (told,), closed=(COMBINATION,))
 
 
 def test_members_that_are_still_held_are_asked_after_again_and_again() -> None:

@@ -29,6 +29,17 @@ async def listed(alone: Alone, **asked: object) -> list[str]:
     return [one["instance_id"] for one in page["items"]]
 
 
+async def bought_by_stranger(alone: Alone) -> list[UUID]:
+    """Have another account buy an instance."""
+    theirs = make.purchase(
+        purchase_id="order-9", account_id=make.STRANGER, quantity=1, auto_create=True
+    )
+    await alone.hear(theirs)
+    async with alone.traffic.postgres.transaction() as tx:
+        found = await store.list_instances(tx, alone.clock(), make.STRANGER, limit=2)
+    return [one.id for one, _ in found]
+
+
 async def combine(alone: Alone, *ids: UUID, name: str = "cas-merge-4") -> None:
     names = Names(single=len(ids))
     await hear(alone.traffic, make.request(*ids), actor="ben")
@@ -50,15 +61,34 @@ async def test_history_tells_who_did_what_and_when_and_by_which_event(inventory)
     assert [(it["who"], it["what"]) for it in story] == [
         ("ann", "InstanceCreated"),
         ("cleo", "InstanceAnnotated"),
+        ("ben", f"InstancesReserved: {make.COMBINATION}"),
         ("ben", "InstanceStatusChanged: combined"),
     ]
     async with inventory.traffic.postgres.transaction() as tx:
         rows = await tx.fetch("SELECT headers FROM outbox ORDER BY id")
     said = {dict(msgpack.decode(row["headers"]))["ce_id"].decode() for row in rows}
     assert {it["event_id"] for it in story} <= said
-    assert story[0]["at"] < began.isoformat() < story[2]["at"]
+    assert story[0]["at"] < began.isoformat() < story[3]["at"]
     merged = (await ask(inventory, "GET", f"{INSTANCES}/{make.MERGED}/history"))["items"]
     assert [(it["who"], it["what"]) for it in merged] == [("ben", "InstanceCreated")]
+
+
+async def test_history_of_a_member_tells_how_it_was_held_let_go_and_refused(inventory) -> None:
+    one, other = await bought(inventory)
+    [theirs] = await bought_by_stranger(inventory)
+    twice = make.request(one, other, one, theirs, combination_id=make.OTHER_COMBINATION)
+    await inventory.hear(make.request(one, other), twice, make.refused(one, other))
+
+    for its_id in (one, other):
+        story = (await ask(inventory, "GET", f"{INSTANCES}/{its_id}/history"))["items"]
+        assert [it["what"] for it in story] == [
+            "InstanceCreated",
+            f"InstancesReserved: {make.COMBINATION}",
+            f"ReservationRefused: {make.OTHER_COMBINATION}",
+            f"InstancesReleased: {make.COMBINATION}",
+        ]
+    async with inventory.traffic.postgres.transaction() as tx:
+        assert len(await store.list_history(tx, theirs, None, 10)) == 1
 
 
 async def test_history_of_one_batch_is_told_as_it_went(inventory) -> None:

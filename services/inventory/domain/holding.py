@@ -38,6 +38,7 @@ from shared.contracts.combination import (
 from shared.contracts.inventory import (
     ClaimRefused,
     InstanceClaimed,
+    InstancesReleased,
     InstancesReserved,
     InstanceStatusChanged,
     ReservationRefused,
@@ -131,7 +132,14 @@ def let_go(found: Mapping[UUID, Instance], refused: CombinationRefused, _: Momen
             failed, withdrawn = member.stage.failed, member.stage.withdrawn
             stage = ValidationFailed(failed) if failed else PendingApplication(withdrawn)
             free.append(replace(member, stage=stage))
-    return Decision(changed=tuple(free), closed=(refused.combination_id,) if free else ())
+    if not free:
+        return Decision()
+    released = InstancesReleased(
+        combination_id=refused.combination_id,
+        account_id=refused.account_id,
+        member_instance_ids=tuple(one.id for one in free),
+    )
+    return Decision(tuple(free), (released,), closed=(refused.combination_id,))
 
 
 def combine(

@@ -1,12 +1,18 @@
 """What happened to instances: the journal of all that is said about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import asyncpg
 
 from shared.contracts.base import Event
-from shared.contracts.inventory import InstanceStatusChanged
+from shared.contracts.combination import CombinationRequested
+from shared.contracts.inventory import (
+    InstancesReleased,
+    InstancesReserved,
+    InstanceStatusChanged,
+    ReservationRefused,
+)
 from shared.outbox import columns
 from shared.postgres import Transaction
 from shared.road import Entry
@@ -18,10 +24,10 @@ async def add_history(tx: Transaction, entries: Sequence[Entry]) -> None:
     What is said to an account about an instance that it does not own is none of its owner's.
     """
     rows = [
-        (instance_id, entry.id, entry.at, entry.cause.actor or "certfold", _what(fact), owner)
+        (instance_id, entry.id, entry.at, entry.cause.actor or "certfold", _what(entry.fact), owner)
         for entry in entries
-        if (instance_id := getattr(fact := entry.fact, "instance_id", None))
-        and (owner := getattr(fact, "account_id", None))
+        if (owner := getattr(entry.fact, "account_id", None))
+        for instance_id in _instances_of(entry)
     ]
     if rows:
         await tx.execute(
@@ -36,9 +42,27 @@ async def add_history(tx: Transaction, entries: Sequence[Entry]) -> None:
         )
 
 
+def _instances_of(entry: Entry) -> Iterable[UUID]:
+    """Name the instances that a fact is about, each once; of a combination, all its members."""
+    match entry.fact, entry.cause.message:
+        case ((InstancesReserved() | ReservationRefused()), CombinationRequested() as asked):
+            return dict.fromkeys(asked.member_instance_ids)
+        case InstancesReleased() as released, _:
+            return released.member_instance_ids
+        case fact, _:
+            instance_id: UUID | None = getattr(fact, "instance_id", None)
+            return () if instance_id is None else (instance_id,)
+
+
 def _what(fact: Event) -> str:
     name = type(fact).__name__
-    return f"{name}: {fact.status}" if isinstance(fact, InstanceStatusChanged) else name
+    match fact:
+        case InstanceStatusChanged(status=status):
+            return f"{name}: {status}"
+        case InstancesReserved() | ReservationRefused() | InstancesReleased():
+            return f"{name}: {fact.combination_id}"
+        case _:
+            return name
 
 
 async def list_history(
