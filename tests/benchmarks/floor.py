@@ -125,6 +125,8 @@ async def running(ground: Ground, tape: Tape) -> AsyncIterator[Floor]:
     try:
         for number, holder in _holders(tape).items():
             await connections[number].fetchval(HOLD, holder)
+        for number, sql in {(one.connection, one.sql) for one in tape.statements if one.values}:
+            await connections[number]._get_statement(sql, None)  # prepares it, as it is elsewhere
         yield Floor(ground, tape, connections)
     finally:
         for connection in connections.values():

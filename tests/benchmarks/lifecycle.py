@@ -16,6 +16,7 @@ from tests.benchmarks.table import Finding, Section, Table, at_least, at_most
 from tests.servers import Servers
 
 CUSTOMERS = 4
+WARM = 24  # lifecycles, before each round
 NOTES = """\
 One lifecycle: a purchase, two instances made, combined, applied for with a pasted P-256 request,
 two names validated, two items vetted, issued, shown as issued: {facts} events in Kafka. Every
@@ -38,15 +39,15 @@ async def measure(servers: Servers, lifecycles: int, few: int, rounds: int, tell
         app, pool = baseline_app.App(one.kafka), await baseline_app.prepare(one)
         async with pool:
             facts = await _rehearse(one, other, tape, lifecycles)
-            async with baseline_app.running(one, app, pool) as side:
-                await abreast(side, _customers(few // 4))
             gc.collect()
             search_cycles_rarely()
             found: dict[str, list[Round]] = {"ours": [], "baseline": [], "floor": []}
             for number in range(1, rounds + 1):
                 async with ours.running(one) as side:
+                    await abreast(side, _customers(WARM))
                     found["ours"].append(await _round(one, partial(abreast, side), lifecycles))
                 async with baseline_app.running(one, app, pool) as side:
+                    await abreast(side, _customers(WARM))
                     found["baseline"].append(await _round(one, partial(abreast, side), few))
                 async with floor.running(other, tape) as side:
                     found["floor"].append(await _round(other, side.live, lifecycles))
@@ -58,9 +59,10 @@ async def measure(servers: Servers, lifecycles: int, few: int, rounds: int, tell
 async def _rehearse(one: Ground, other: Ground, tape: floor.Tape, lifecycles: int) -> int:
     """Warm up, make the second database's tables, and record; return the events of a lifecycle."""
     async with ours.running(other) as side:
-        await abreast(side, _customers(lifecycles // 10))
+        await abreast(side, _customers(WARM))
     with tape.recording():
         async with ours.running(one) as side:
+            await abreast(side, _customers(WARM))
             before = await _facts(one)
             tape.on = True
             await abreast(side, _customers(lifecycles))
