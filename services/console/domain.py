@@ -47,7 +47,10 @@ class Enrolled(Message):
 
 
 class EnrolPeople(Command):
-    """The file of people holds these logins; those of `known_ids` that it holds no more end."""
+    """The file of people holds these logins; those of `known_ids` that it holds no more end.
+
+    `known_ids` are of all that it has brought before, and of whoever has one of its tokens.
+    """
 
     people: tuple[Enrolled, ...]
     known_ids: tuple[UUID, ...]
@@ -118,14 +121,21 @@ def issue(token: Token | None, ask: IssueToken, moment: Moment) -> Decision:
 
 def revoke(token: Token | None, ask: RevokeToken, moment: Moment) -> Decision:
     """Let nobody in by this token any more, for good."""
-    if token is None or token.revoked_at:
+    if token is None or _is_revoked(token):
         return Decision()
     return Decision(changed=(_ended(token, ask.revoked_by, moment),))
 
 
 def enrol(found: Mapping[UUID, Token], ask: EnrolPeople, moment: Moment) -> Decision:
-    """Make the logins what the file says; a token that was revoked stays revoked."""
-    wanted = {one.token_id: _enrolled(found.get(one.token_id), one, moment) for one in ask.people}
+    """Make the logins what the file says.
+
+    A token that a person has revoked stays revoked, whatever name the file has for it; one that
+    only the file has ended opens again when it is listed again.
+    """
+    revoked = {token.sha256: token for token in found.values() if _is_revoked(token)}
+    wanted = {
+        one.token_id: _enrolled(found.get(one.token_id), one, revoked, moment) for one in ask.people
+    }
     ended = (
         _ended(token, BY_FILE, moment)
         for token in found.values()
@@ -135,13 +145,19 @@ def enrol(found: Mapping[UUID, Token], ask: EnrolPeople, moment: Moment) -> Deci
     return Decision(changed=(*changed, *ended))
 
 
+def _is_revoked(token: Token) -> bool:
+    return token.revoked_at is not None and token.revoked_by != BY_FILE
+
+
 def _ended(token: Token, by: str, moment: Moment) -> Token:
     return replace(token, revoked_at=moment.now, revoked_by=by)
 
 
-def _enrolled(token: Token | None, listed: Enrolled, moment: Moment) -> Token:
+def _enrolled(
+    token: Token | None, listed: Enrolled, revoked: Mapping[bytes, Token], moment: Moment
+) -> Token:
     if token is None or token.sha256 != listed.token_sha256:
-        return Token(
+        token = Token(
             listed.token_id,
             listed.name,
             listed.role,
@@ -152,4 +168,11 @@ def _enrolled(token: Token | None, listed: Enrolled, moment: Moment) -> Token:
             is_listed=True,
             version=token.version if token else 0,
         )
-    return replace(token, role=listed.role, account_id=listed.account_id)
+    end = revoked.get(listed.token_sha256)
+    return replace(
+        token,
+        role=listed.role,
+        account_id=listed.account_id,
+        revoked_at=end.revoked_at if end else None,
+        revoked_by=end.revoked_by if end else None,
+    )

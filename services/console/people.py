@@ -84,20 +84,20 @@ async def enrolling(parts: Parts, people: People) -> AsyncIterator[None]:
 
 
 async def _enrol(parts: Parts, people: People, listed: tuple[Listed, ...]) -> None:
+    wanted = tuple(map(_enrolled, listed))
     while not people.enrolled.is_set():
         try:
             async with parts.postgres.transaction() as tx:
-                known = await store.list_listed_ids(tx)
-            ask = EnrolPeople(people=tuple(map(_enrolled, listed)), known_ids=tuple(known))
+                known = await store.list_known_ids(tx, [one.token_sha256 for one in wanted])
+            ask = EnrolPeople(people=wanted, known_ids=tuple(known))
             await parts.traffic.ask(ask, new_id(parts.clock()))
         except Exception as error:
-            if not may_pass(error):
-                log.exception("the file of people is refused; the console lets nobody in")
-                return
-            await asyncio.sleep(AGAIN_SECONDS)
-        else:
-            people.forget()
-            people.enrolled.set()
+            if may_pass(error):
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            log.exception("the file of people is refused; who could come in before still can")
+        people.forget()
+        people.enrolled.set()
 
 
 def _enrolled(one: Listed) -> Enrolled:

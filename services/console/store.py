@@ -57,9 +57,11 @@ async def list_tokens(tx: Transaction, after: UUID | None, limit: int) -> list[T
     return [_token(row) for row in rows]
 
 
-async def list_listed_ids(tx: Transaction) -> list[UUID]:
-    """Read the ids of what the file of people has brought so far."""
-    rows = await tx.fetch("SELECT id FROM tokens WHERE is_listed ORDER BY id")
+async def list_known_ids(tx: Transaction, sha256s: Sequence[bytes]) -> list[UUID]:
+    """Read the ids of what the file of people has brought so far, and of who has these tokens."""
+    rows = await tx.fetch(
+        "SELECT id FROM tokens WHERE is_listed OR sha256 = ANY($1::bytea[]) ORDER BY id", sha256s
+    )
     return [row["id"] for row in rows]
 
 

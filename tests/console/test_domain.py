@@ -83,6 +83,28 @@ def test_a_token_that_was_revoked_stays_revoked_though_it_is_listed() -> None:
     assert enrol(ANN, found=(gone,)) == Decision()
 
 
+def test_who_was_left_out_of_the_list_comes_in_again_by_it() -> None:
+    gone = known(revoked_at=NOON, revoked_by=BY_FILE)
+
+    assert enrol(ANN, found=(gone,)) == Decision(changed=(known(),))
+
+
+def test_a_token_that_was_revoked_stays_revoked_under_another_name() -> None:
+    gone = known(revoked_at=NOON, revoked_by="ops")
+    anna = ANN.model_copy(update={"name": "anna"})
+
+    assert enrol(anna, found=(gone,)) == Decision(
+        changed=(known(anna, revoked_at=NOON, revoked_by="ops"),)
+    )
+
+
+def test_a_token_that_only_the_file_has_ended_can_be_revoked_for_good() -> None:
+    gone = known(revoked_at=NOON, revoked_by=BY_FILE)
+    end = RevokeToken(token_id=ANN.token_id, revoked_by="ops")
+
+    assert domain.revoke(gone, end, at()) == Decision(changed=(replace(gone, revoked_by="ops"),))
+
+
 def test_a_token_is_issued_once_and_revoked_once() -> None:
     ask = IssueToken(
         token_id=ID,
@@ -135,5 +157,5 @@ def test_a_revoked_token_opens_nothing_unless_another_came_between(
         for changed in decision.changed:
             assert isinstance(changed, Token)
             token = changed
-        if before and token and before.revoked_at and before.sha256 == token.sha256:
-            assert token.revoked_at
+        if before and token and before.revoked_by == "o" and before.sha256 == token.sha256:
+            assert token.revoked_by == "o"

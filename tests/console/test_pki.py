@@ -18,6 +18,8 @@ from tests.servers import Servers
 
 MEDIA_TYPES = {  # RFC 5280 §4.2.1.13, RFC 2585 §4
     "root.pem": "application/x-pem-file",
+    "root.cer": "application/pkix-cert",
+    "root.crl": "application/pkix-crl",
     "issuing.cer": "application/pkix-cert",
     "issuing.crl": "application/pkix-crl",
 }
