@@ -48,7 +48,7 @@ ON_SERVERS: dict[str, Measure] = {
 
 def main() -> None:
     """Measure the parts that are asked for, by default all; print what was found."""
-    choice = _choice()
+    choice, load = _choice(), os.getloadavg()[0]
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # groups come and go
     sections = [ALONE[part](choice) for part in ALONE if part in choice.parts]
     if any(part in ON_SERVERS for part in choice.parts):
@@ -60,7 +60,7 @@ def main() -> None:
     if choice.write:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         old = RESULTS.read_text() if RESULTS.exists() else ""
-        RESULTS.write_text(merged(old, sections))
+        RESULTS.write_text(merged(old, sections, load))
 
 
 def _choice() -> Choice:
@@ -80,12 +80,15 @@ def _choice() -> Choice:
     return choice
 
 
-def merged(old: str, sections: Sequence[Section]) -> str:
-    """Put new sections in the place of those that have their titles; keep the others."""
+def merged(old: str, sections: Sequence[Section], load: float) -> str:
+    """Put new sections in the place of those that have their titles; keep the others.
+
+    `load` is how many others wanted a core when it began: they make everything slower.
+    """
     pieces = re.split(r"^(?=## )", old, flags=re.MULTILINE)[1:]
     kept = {one.partition("\n")[0]: one.rstrip() for one in pieces}
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}, {machine}."
+    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}, {machine}, load before {load:.1f}."
     new = {f"## {one.title}": f"{one}\n{measured}" for one in sections}
     return "\n\n".join([HEAD.rstrip(), *(kept | new).values()]) + "\n"
 

@@ -18,12 +18,13 @@ def test_what_has_no_goal_is_not_judged() -> None:
 
 def test_part_that_is_measured_again_takes_its_own_place_only() -> None:
     one, other = Section("One", [Finding("a", [1])]), Section("Other", [Finding("b", [2])])
-    kept = merged("", [one, other])
+    kept = merged("", [one, other], load=0.5)
 
-    again = merged(kept, [Section("One", [Finding("a", [3])])])
+    again = merged(kept, [Section("One", [Finding("a", [3])])], load=2.0)
 
     assert again.startswith(HEAD)
     assert [line for line in again.splitlines() if line.startswith("## ")] == ["## One", "## Other"]
     assert "| 3 " in again
     assert "| 1 " not in again
     assert "| 2 " in again
+    assert again.count("load before 0.5.") == again.count("load before 2.0.") == 1
