@@ -101,7 +101,7 @@ async def _make_ca(places: Places, tell: Tell) -> None:
     tell("ca", "making its keys, once")
     await finish(
         *(sys.executable, "-m", CA_PROGRAM, "init", "--folder", str(places.ca)),
-        environment={"CERTFOLD_CA_VERIFICATION_CA_PASSPHRASE": places.ca_passphrase()},
+        environment=places.environment("ca_verification"),
         fault="the CA could not make its keys",
     )
 

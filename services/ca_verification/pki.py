@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 from fastapi.responses import Response
 
@@ -15,8 +16,10 @@ from shared.api import PROBLEMS
 from shared.clock import utc_now
 from shared.contracts.application import RevocationReason
 from shared.postgres import Transaction
+from shared.problems import not_found
 from shared.service import Parts
 
+Name = Literal["root.pem", "root.cer", "root.crl", "issuing.cer", "issuing.crl"]
 KEEP = timedelta(seconds=60)
 
 REASONS: dict[RevocationReason, x509.ReasonFlags] = {
@@ -27,8 +30,10 @@ REASONS: dict[RevocationReason, x509.ReasonFlags] = {
     "cessation_of_operation": x509.ReasonFlags.cessation_of_operation,
     "privilege_withdrawn": x509.ReasonFlags.privilege_withdrawn,
 }
-MEDIA_TYPES = {  # RFC 5280 §4.2.1.13, RFC 2585 §4
+MEDIA_TYPES: dict[Name, str] = {  # RFC 5280 §4.2.1.13, RFC 2585 §4
     "root.pem": "application/x-pem-file",
+    "root.cer": "application/pkix-cert",
+    "root.crl": "application/pkix-crl",
     "issuing.cer": "application/pkix-cert",
     "issuing.crl": "application/pkix-crl",
 }
@@ -76,13 +81,20 @@ def publish(app: FastAPI, parts: Parts) -> None:
 
     @app.head("/pki/{name}", include_in_schema=False)
     @app.get("/pki/{name}", tags=["pki"], responses=PROBLEMS, response_class=Response)
-    async def pki(name: Literal["root.pem", "issuing.cer", "issuing.crl"]) -> Response:
-        """Give out the root, the issuing CA's certificate, or the list of revoked ones."""
+    async def pki(name: Name) -> Response:
+        """Give out the certificates of the root and the issuing CA, and what each has revoked."""
+        authority = parts.world.authority
         match name:
             case "root.pem":
-                content = parts.world.authority.root_pem.encode()
+                content = authority.root_pem.encode()
+            case "root.cer":
+                content = authority.root.public_bytes(Encoding.DER)
+            case "root.crl":
+                if authority.root_list is None:
+                    raise not_found("list", name)
+                content = authority.root_list.public_bytes(Encoding.DER)
             case "issuing.cer":
-                content = parts.world.authority.issuing_der
+                content = authority.issuing_der
             case "issuing.crl":
                 content = await revoked.current()
         headers = {"cache-control": f"public, max-age={int(KEEP.total_seconds())}"}

@@ -31,7 +31,7 @@ ACME_EV = replace(
 @cache
 def authority() -> Authority:
     with tempfile.TemporaryDirectory() as folder:
-        return found(Path(folder) / "ca", WORD, NOON)
+        return found(Path(folder) / "ca", WORD, NOON, pki_url=PROFILE.pki_url)
 
 
 @cache

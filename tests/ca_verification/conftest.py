@@ -9,7 +9,7 @@ from services.ca_verification.ca.founding import found
 from services.ca_verification.ca.lint import Linter
 from shared.clock import utc_now
 from tests.ca_verification.alone import migrated
-from tests.ca_verification.ca import Ca
+from tests.ca_verification.ca import TRYING, Ca
 from tests.ca_verification.certificates import WORD
 from tests.conftest import fresh_role
 from tests.servers import Servers
@@ -24,7 +24,8 @@ async def linter() -> AsyncIterator[Linter]:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return found(tmp_path_factory.mktemp("ca") / "ca", WORD, utc_now())
+    folder = tmp_path_factory.mktemp("ca") / "ca"
+    return found(folder, WORD, utc_now(), pki_url=TRYING.pki_url)
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ def test_a_ca_is_founded_once(tmp_path: Path) -> None:
     assert {name: mode for name, (mode, _) in before.items()} == {
         "root.pem": 0o644,
         "issuing.pem": 0o644,
+        "root.crl": 0o644,
         "root.key": 0o600,
         "issuing.key": 0o600,
     }

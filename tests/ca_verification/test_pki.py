@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -166,6 +167,36 @@ async def test_authority_is_found_by_who_has_only_the_certificate(ca: Ca) -> Non
     certificate = x509.load_der_x509_certificate(issuing.content)
     assert certificate == ca.authority.issuing
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(root.content))
+
+
+async def test_issuing_ca_points_to_the_root_and_to_its_list(ca: Ca) -> None:
+    """BR 7.1.2.6."""
+    access = ca.authority.issuing.extensions.get_extension_for_class(
+        x509.AuthorityInformationAccess
+    ).value
+    points = ca.authority.issuing.extensions.get_extension_for_class(
+        x509.CRLDistributionPoints
+    ).value
+    [[at]] = [one.full_name or () for one in points]
+    async with ca.run() as alone, alone.client() as client:
+        root = await client.get(urlsplit(next(iter(access)).access_location.value).path)
+        revoked = await client.get(urlsplit(at.value).path)
+
+    assert x509.load_der_x509_certificate(root.content) == ca.authority.root
+    assert revoked.headers["content-type"] == "application/pkix-crl"
+    crl = x509.load_der_x509_crl(revoked.content)
+    assert crl == ca.authority.root_list
+    assert list(crl) == []
+
+
+async def test_ca_from_before_the_root_had_a_list_goes_on_without(
+    ca: Ca, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ca.authority, "root_list", None)
+    async with ca.run() as alone, alone.client() as client:
+        answer = await client.get("/pki/root.crl")
+
+    assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("name", ["issuing.key", "root.key", "root.der", "..%2Froot.key"])

@@ -18,6 +18,7 @@ from services.ca_verification.ca.plan import Plan, PlanRefusedError
 from services.ca_verification.ca.profile import draft
 
 ROOT, ISSUING, ROOT_KEY, ISSUING_KEY = "root.pem", "issuing.pem", "root.key", "issuing.key"
+ROOT_LIST = "root.crl"
 
 
 class Fault(StrEnum):
@@ -85,6 +86,7 @@ class Authority:
         _refuse_stranger(root, issuing)
         self.root = root
         self.issuing = issuing
+        self.root_list: x509.CertificateRevocationList | None = None
         self._key = key
         self._hash = hashes.SHA256() if key.key_size == 256 else hashes.SHA384()  # noqa: PLR2004
         self._specimen_key = ec.generate_private_key(key.curve)
@@ -95,12 +97,14 @@ class Authority:
 
         The root's key is not touched, and need not be there.
         """
-        return cls(
-            _certificate(folder / ROOT),
-            _certificate(folder / ISSUING),
-            _private_key(folder / ISSUING_KEY, passphrase),
+        authority = cls(
+            read_certificate(folder / ROOT),
+            read_certificate(folder / ISSUING),
+            read_key(folder / ISSUING_KEY, passphrase),
             now,
         )
+        authority.root_list = read_root_list(folder / ROOT_LIST, authority.root)
+        return authority
 
     @property
     def root_pem(self) -> str:
@@ -218,14 +222,30 @@ def _read(path: Path) -> bytes:
         raise AuthorityRefusedError(Fault.FILE_MISSING, f"{path.name}: {error.strerror}") from error
 
 
-def _certificate(path: Path) -> x509.Certificate:
+def read_certificate(path: Path) -> x509.Certificate:
+    """Read a certificate (PEM)."""
     try:
         return x509.load_pem_x509_certificate(_read(path))
     except ValueError as error:
         raise AuthorityRefusedError(Fault.FILE_UNREADABLE, path.name) from error
 
 
-def _private_key(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
+def read_root_list(path: Path, root: x509.Certificate) -> x509.CertificateRevocationList | None:
+    """Read the root's list (DER), if there is one: older CAs have none, nor point to it."""
+    if not path.exists():
+        return None
+    try:
+        found = x509.load_der_x509_crl(_read(path))
+    except ValueError as error:
+        raise AuthorityRefusedError(Fault.FILE_UNREADABLE, path.name) from error
+    key = root.public_key()
+    if not (isinstance(key, ec.EllipticCurvePublicKey) and found.is_signature_valid(key)):
+        raise AuthorityRefusedError(Fault.NOT_ISSUED_BY_ROOT, path.name)
+    return found
+
+
+def read_key(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
+    """Read a private key (encrypted PKCS#8, PEM)."""
     content = _read(path)
     if b"BEGIN ENCRYPTED PRIVATE KEY" not in content:
         raise AuthorityRefusedError(Fault.KEY_NOT_ENCRYPTED, f"{path.name} is no encrypted PKCS#8")
