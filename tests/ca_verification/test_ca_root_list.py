@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from services.ca_verification.ca.__main__ import PASSPHRASE, main
+from services.ca_verification.ca.__main__ import PASSPHRASE, PKI, main
 from services.ca_verification.ca.authority import Authority, AuthorityRefusedError, Fault
 from services.ca_verification.ca.founding import found
 from services.ca_verification.ca.root_list import renew
@@ -88,3 +88,16 @@ def test_ca_from_before_the_root_had_a_list_can_be_used(folder: Path) -> None:
     (folder / "root.crl").unlink()
 
     assert Authority.load(folder, WORD, NOON).root_list is None
+
+
+def test_issuing_ca_points_to_where_the_operator_publishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PASSPHRASE, WORD)
+    monkeypatch.setenv(PKI, "http://pki.acme.com")
+
+    assert main(["init", "--folder", str(tmp_path / "ca")]) == 0
+
+    issuing = Authority.load(tmp_path / "ca", WORD, utc_now()).issuing
+    [point] = issuing.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    assert point.full_name == [x509.UniformResourceIdentifier("http://pki.acme.com/root.crl")]
