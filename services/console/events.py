@@ -1,8 +1,11 @@
 """`GET /events`: what happens, as server-sent events (WHATWG HTML §9.2), to whom it concerns."""
 
+import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, TypeAlias
 
@@ -29,17 +32,19 @@ TOPICS: Sequence[str] = (
     VerificationEvent.topic,
 )
 MOST_LISTENERS = 50  # each has a connection to Kafka
-QUIET_MILLISECONDS = 15_000  # then a comment shows that the line still stands
+QUIET_SECONDS = 15.0  # then a comment shows that the line still stands, and where it does
+MOST_AT_ONCE = 200  # records read before others get their turn
 # Then the stream ends, and whoever comes again shows the token again.
 LONGEST_SECONDS = 900.0
 LONGEST_CURSOR = 2000
 ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
 
 Offsets = dict[TopicPartition, int]
+Tell: TypeAlias = Callable[[ConsumerRecord], str | None]
 Reading: TypeAlias = AbstractAsyncContextManager[tuple[AIOKafkaConsumer, Offsets]]
 
 
-def router(parts: Parts) -> APIRouter:
+def router(parts: Parts, quiet_seconds: float = QUIET_SECONDS) -> APIRouter:
     """Serve the stream."""
     router = APIRouter(prefix=PREFIX, tags=["events"])
     listening: set[Reading] = set()
@@ -67,7 +72,8 @@ def router(parts: Parts) -> APIRouter:
         if len(listening) >= MOST_LISTENERS:
             raise _away(f"{MOST_LISTENERS} are listening already")
         reading = _reading(parts.settings.kafka_servers, after)
-        stream = _stream(reading, person, frozenset(type_ or ()), listening)
+        tell = partial(_shown, person=person, types=frozenset(type_ or ()))
+        stream = _stream(reading, tell, listening, quiet_seconds)
         try:
             first = await anext(stream)
         except KafkaError as error:
@@ -85,23 +91,30 @@ def router(parts: Parts) -> APIRouter:
 
 
 async def _stream(
-    reading: Reading, person: Person, types: frozenset[str], listening: set[Reading]
+    reading: Reading, tell: Tell, listening: set[Reading], quiet_seconds: float
 ) -> AsyncGenerator[str, None]:
-    """Yield where it begins, then every event that `person` may see; comments in between."""
-    end = time.monotonic() + LONGEST_SECONDS
+    """Yield where it begins, then every event that is told; where it stands when nothing is."""
+    begun = time.monotonic()
     listening.add(reading)
     try:
         async with reading as (consumer, offsets):
             yield f"retry: 1000\nid: {cursor(offsets)}\n\n"
-            while time.monotonic() < end:
-                found = await consumer.getmany(timeout_ms=QUIET_MILLISECONDS)
+            spoken = time.monotonic()
+            while time.monotonic() < begun + LONGEST_SECONDS:
+                left = max(spoken + quiet_seconds - time.monotonic(), 0)
+                found = await consumer.getmany(
+                    timeout_ms=math.ceil(left * 1000), max_records=MOST_AT_ONCE
+                )
                 for partition, records in found.items():
                     for record in records:
                         offsets[partition] = record.offset + 1
-                        if event := _shown(record, person, types):
+                        if event := tell(record):
                             yield f"id: {cursor(offsets)}\n{event}\n\n"
-                if not found:
-                    yield ":\n\n"
+                            spoken = time.monotonic()
+                if time.monotonic() >= spoken + quiet_seconds:
+                    yield f":\nid: {cursor(offsets)}\n\n"
+                    spoken = time.monotonic()
+                await asyncio.sleep(0)  # what is read already is given without a pause
     finally:
         listening.discard(reading)
 
@@ -124,7 +137,7 @@ async def _reading(
         yield consumer, dict(offsets)
 
 
-def _shown(record: ConsumerRecord, person: Person, types: frozenset[str]) -> str | None:
+def _shown(record: ConsumerRecord, *, person: Person, types: frozenset[str]) -> str | None:
     """Write one event, if it is for this person; they are our own, so they are well-formed."""
     attributes = {
         name.removeprefix("ce_"): value.decode()

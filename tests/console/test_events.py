@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -11,16 +11,20 @@ from uuid import uuid4
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from fastapi import FastAPI
 
 from certfold import provision
+from services.console import events
 from services.console.events import TOPICS, cursor, read_cursor
+from services.console.proxy import vouch
+from shared.api import Person
 from shared.clock import utc_now
 from shared.cloudevents import Heard, headers
 from shared.contracts.base import Event
 from shared.contracts.combination import CombinationRefused
 from shared.contracts.inventory import InstanceHostingChanged
 from shared.ids import new_id
-from tests.console.console import Console
+from tests.console.console import SECRET, Console, free_port, serving
 from tests.servers import Servers
 
 ACME, RIVAL = "acme", "rival"  # of ann and bob
@@ -55,11 +59,16 @@ class Listener:
         return self
 
     async def until_begun(self) -> "Listener":
+        await self.block()
+        return self
+
+    async def block(self) -> None:
+        """Read to the next empty line, whatever it is."""
         async for line in self._lines:
             if line.startswith("id: "):
                 self.last_id = line.removeprefix("id: ")
             if not line:
-                return self
+                return
         raise AssertionError("it has ended")
 
     async def hear(self, count: int) -> list[Told]:
@@ -141,6 +150,44 @@ async def test_who_comes_again_goes_on_where_it_was(console: Console, stack: Ser
         rest = await ann.hear(2)
 
     assert [of(one) for one in rest] == [second.subject, third.subject]
+
+
+@asynccontextmanager
+async def impatient(console: Console, person: Person) -> AsyncIterator[Listener]:
+    """Listen to a stream that is silent for a tenth of a second at most."""
+    app = FastAPI()
+    app.state.console_secret = SECRET
+    app.include_router(events.router(console.service.parts, quiet_seconds=0.1))
+    async with (
+        serving(app, free_port()) as url,
+        httpx.AsyncClient(headers=vouch(person, SECRET), timeout=10) as client,
+        client.stream("GET", f"{url}/api/v1/events") as answer,
+    ):
+        yield await Listener(answer).until_begun()
+
+
+async def chatter(stack: Servers) -> None:
+    while True:
+        await say(stack, *(changed(RIVAL) for _ in range(20)))
+
+
+@pytest.mark.usefixtures("topics")
+async def test_who_hears_nothing_is_told_where_it_stands_however_busy_others_are(
+    console: Console, stack: Servers
+) -> None:
+    async with impatient(console, Person("ann", "applicant", ACME)) as ann:
+        begun = ann.last_id
+        busy = asyncio.create_task(chatter(stack))
+        try:
+            async with asyncio.timeout(20):
+                while ann.last_id == begun:
+                    await ann.block()
+        finally:
+            busy.cancel()
+            with suppress(asyncio.CancelledError):
+                await busy
+
+    assert sum(read_cursor(ann.last_id).values()) > sum(read_cursor(begun).values())
 
 
 @pytest.mark.usefixtures("topics")
