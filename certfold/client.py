@@ -129,6 +129,10 @@ class Client(Caller):
         wish = {"instance_ids": list(instance_ids), "refund_waiver_acknowledged": accept_no_refund}
         return _accepted(self.command("POST", "combinations", wish, wait=wait))
 
+    def combinations(self, status: str | None = None) -> list[Json]:
+        """List combinations; `status` is `requested`, `combined` or `refused`."""
+        return list(self.items("combinations", status=status))
+
     def combination(self, combination_id: str) -> Json:
         """Show how a combination stands."""
         return self.get(f"combinations/{_part(combination_id)}")

@@ -190,6 +190,19 @@ def combine(
 
 
 @app.command()
+def combinations(
+    *,
+    status: Annotated[str | None, typer.Option(help="requested, combined, refused.")] = None,
+    login: As = "applicant",
+    as_json: AsJson = False,
+) -> None:
+    """List combinations, refused ones too."""
+    with asking(login) as client:
+        columns = ("combination_id", "status", "instance_id", "instance_name", "instance_ids")
+        tell_items(client.combinations(status), columns, as_json=as_json)
+
+
+@app.command()
 def combination(combination_id: str, *, login: As = "applicant", as_json: AsJson = False) -> None:
     """Show how a combination stands."""
     with asking(login) as client:

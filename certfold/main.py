@@ -17,7 +17,7 @@ VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "demo": ("demo",),
         "inventory": (
             *("quota", "instances", "instance", "history", "create", "refund", "host"),
-            *("annotate", "account", "plan", "combine", "combination"),
+            *("annotate", "account", "plan", "combine", "combinations", "combination"),
         ),
         "application": (
             *("apply", "application", "applications", "watch", "check", "drop", "withdraw"),

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
@@ -39,7 +40,9 @@ def to_csv(items: Sequence[BaseModel], model: type[BaseModel]) -> str:
     """Write items; a mapping becomes a column for each key, a list its JSON."""
     out = io.StringIO()
     rows = [dict(_cells(one.model_dump(mode="json"))) for one in items]
-    columns = list(rows[0]) if rows else list(model.model_fields)
+    found = dict.fromkeys(chain.from_iterable(rows)) or model.model_fields
+    # A value that is null in some rows and a mapping in others has the mapping's columns.
+    columns = [one for one in found if not any(other.startswith(f"{one}.") for other in found)]
     writer = csv.DictWriter(out, columns, restval="", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)

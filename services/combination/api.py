@@ -16,12 +16,24 @@ from services.combination.domain import (
     RequestCombination,
     Requested,
 )
-from shared.api import PREFIX, PROBLEMS, AWish, Person, accepted, allow, carry, make_api
+from shared.api import (
+    PREFIX,
+    PROBLEMS,
+    ASlice,
+    AWish,
+    Page,
+    Person,
+    accepted,
+    allow,
+    carry,
+    make_api,
+)
 from shared.contracts import waiver
 from shared.contracts.base import Objection
 from shared.contracts.combination import RefundWaiver
 from shared.problems import not_found
 from shared.service import Parts
+from shared.tables import WantsCsv, listed
 
 MOST_MEMBERS = 1000
 ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
@@ -42,11 +54,14 @@ class WaiverView(RefundWaiver):
     text: str | None
 
 
+Status = Literal["requested", "combined", "refused"]
+
+
 class CombinationView(BaseModel):
     """How a combination stands."""
 
     combination_id: UUID
-    status: Literal["requested", "combined", "refused"]
+    status: Status
     instance_ids: Sequence[UUID]
     objections: Sequence[Objection]
     instance_id: UUID | None
@@ -57,14 +72,21 @@ class CombinationView(BaseModel):
 def api(parts: Parts) -> FastAPI:
     """Serve combinations."""
     app = make_api(parts, "Combination")
+    _combining(app, parts)
+    _looking(app, parts)
+    return app
 
-    async def find(combination_id: UUID, person: Person) -> CombinationView:
-        async with parts.postgres.transaction() as tx:
-            found = await store.find_combination(tx, combination_id)
-        if found is None or not person.may_see(found.account_id):
-            raise not_found("combination", combination_id)
-        return view(found)
 
+async def _find(parts: Parts, combination_id: UUID, person: Person) -> CombinationView:
+    """Show a combination that the person may see, or say that there is none."""
+    async with parts.postgres.transaction() as tx:
+        found = await store.find_combination(tx, combination_id)
+    if found is None or not person.may_see(found.account_id):
+        raise not_found("combination", combination_id)
+    return view(found)
+
+
+def _combining(app: FastAPI, parts: Parts) -> None:
     @app.post(
         f"{PREFIX}/combinations",
         tags=["combination"],
@@ -93,18 +115,37 @@ def api(parts: Parts) -> FastAPI:
         return await accepted(
             wish,
             f"{PREFIX}/combinations/{carried.reference}",
-            lambda: find(carried.reference, person),
+            lambda: _find(parts, carried.reference, person),
             lambda one: one.status != "requested",
         )
+
+
+def _looking(app: FastAPI, parts: Parts) -> None:
+    @app.get(f"{PREFIX}/combinations", tags=["combination"], response_model=Page[CombinationView])
+    async def list_combinations(
+        piece: ASlice,
+        person: Annotated[Person, ANYONE],
+        as_csv: WantsCsv,
+        *,
+        status: Status | None = None,
+    ) -> Page[CombinationView] | Response:
+        """List combinations of the caller's account, refused ones too."""
+        async with parts.postgres.transaction() as tx:
+            found = await store.list_combinations(
+                tx, person.account_id, status, piece.after, piece.limit + 1
+            )
+        page = piece.page(found, lambda one: one.id)
+        shown: Page[CombinationView] = Page(
+            items=[view(one) for one in page.items], next_cursor=page.next_cursor
+        )
+        return listed(shown, CombinationView, as_csv=as_csv)
 
     @app.get(f"{PREFIX}/combinations/{{combination_id}}", tags=["combination"], responses=PROBLEMS)
     async def get_combination(
         combination_id: UUID, person: Annotated[Person, ANYONE]
     ) -> CombinationView:
         """Show how a combination stands, and every objection to it."""
-        return await find(combination_id, person)
-
-    return app
+        return await _find(parts, combination_id, person)
 
 
 def view(combination: Combination) -> CombinationView:

@@ -24,6 +24,29 @@ async def find_combination(tx: Transaction, combination_id: UUID) -> Combination
     return None if row is None else _combination(row)
 
 
+# What is shown: a concluded one is still asked for until the new instance is in the list.
+STATUS = "CASE status WHEN 'concluded' THEN 'requested' ELSE status END"
+
+
+async def list_combinations(
+    tx: Transaction, account_id: str | None, status: str | None, after: UUID | None, limit: int
+) -> list[Combination]:
+    """Read combinations in the order of their ids; `status` is the one that is shown."""
+    rows = await tx.fetch(
+        f"""
+        SELECT * FROM combinations
+         WHERE ($1::text IS NULL OR account_id = $1) AND ($2::text IS NULL OR {STATUS} = $2)
+           AND ($3::uuid IS NULL OR id > $3)
+         ORDER BY id LIMIT $4
+        """,  # noqa: S608 - all of it is ours
+        account_id,
+        status,
+        after,
+        limit,
+    )
+    return [_combination(row) for row in rows]
+
+
 async def save_combinations(tx: Transaction, combinations: Sequence[Combination]) -> None:
     """Write combinations."""
     stages = [_stage_columns(c.stage) for c in combinations]

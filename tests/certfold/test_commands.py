@@ -20,6 +20,7 @@ from tests.certfold.api import ID, LINES, OBJECTIONS, Api, certfold
     [
         ("quota",),
         ("instances", "--status", "issued"),
+        ("combinations", "--status", "refused"),
         ("applications",),
         ("tasks",),
         ("certificates", "--q", "a.example"),

@@ -1,5 +1,7 @@
 """The combination service on a real PostgreSQL: what is asked by HTTP, kept, and shown."""
 
+import csv
+import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
@@ -11,7 +13,7 @@ import pytest
 
 from services.combination import store
 from services.combination.api import api
-from services.combination.domain import Combination, Concluded
+from services.combination.domain import Combination, Concluded, Refused, Requested
 from services.combination.handlers import road
 from shared.api import PREFIX
 from shared.clock import MovableClock
@@ -180,6 +182,84 @@ async def test_combination_of_another_account_is_nowhere_to_be_found(combination
     its_id = (await combine(combination))["combination_id"]
 
     assert (await show(combination, its_id, account="rival")).status_code == 404
+
+
+async def listed(alone: Alone, account: str | None = "acme", **asked: object) -> Any:
+    role = "applicant" if account else "auditor"
+    answer = await alone.ask("GET", COMBINATIONS, role, account=account, params=asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_every_combination_is_on_exactly_one_page_of_its_account_s_list(combination) -> None:
+    ours = [(await combine(combination))["combination_id"] for _ in range(5)]
+    theirs = (await combine(combination, account="rival"))["combination_id"]
+    asked: dict[str, object] = {"limit": 2}
+    pages = [await listed(combination, **asked)]
+    while cursor := pages[-1]["next_cursor"]:
+        pages.append(await listed(combination, **asked, cursor=cursor))
+
+    assert [len(page["items"]) for page in pages] == [2, 2, 1]
+    found = [one for page in pages for one in page["items"]]
+    assert [one["combination_id"] for one in found] == sorted(ours)
+    assert found[0] == (await show(combination, found[0]["combination_id"])).json()
+    everybody_s = (await listed(combination, account=None))["items"]
+    assert {one["combination_id"] for one in everybody_s} == {*ours, theirs}
+
+
+async def test_combinations_are_listed_by_the_status_that_is_shown(combination) -> None:
+    stages = {
+        "requested": [Requested(), Concluded(UUID(int=4), "cas-merge-4")],
+        "combined": [Concluded(UUID(int=5), "cas-merge-5", is_open=True)],
+        "refused": [Refused(())],
+    }
+    agreed = RefundWaiver(
+        acknowledged_by="ann", acknowledged_at=combination.clock(), text_sha256=waiver.TEXT_SHA256
+    )
+    kept = [
+        Combination(UUID(int=n), "acme", (A, B), None if status == "refused" else agreed, stage)
+        for n, (status, stage) in enumerate(
+            ((status, stage) for status, its in stages.items() for stage in its), start=1
+        )
+    ]
+    async with combination.traffic.postgres.transaction() as tx:
+        await store.save_combinations(tx, kept)
+
+    for status, its in stages.items():
+        found = (await listed(combination, status=status))["items"]
+        assert [one["status"] for one in found] == [status] * len(its)
+    wrong = await combination.ask(
+        "GET", COMBINATIONS, "applicant", account="acme", params={"status": "concluded"}
+    )
+    assert wrong.status_code == 422
+
+
+async def test_list_is_given_as_csv_also_if_the_first_one_was_never_agreed_to(combination) -> None:
+    refused, agreed = (
+        Combination(UUID(int=1), "acme", (A, B), None, Refused(())),
+        Combination(
+            UUID(int=2),
+            "acme",
+            (A, B),
+            RefundWaiver(
+                acknowledged_by="ann",
+                acknowledged_at=combination.clock(),
+                text_sha256=waiver.TEXT_SHA256,
+            ),
+        ),
+    )
+    async with combination.traffic.postgres.transaction() as tx:
+        await store.save_combinations(tx, [refused, agreed])
+
+    answer = await combination.ask(
+        "GET", COMBINATIONS, "applicant", account="acme", headers={"accept": "text/csv"}
+    )
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["status"] for row in rows] == ["refused", "requested"]
+    assert [row["refund_waiver.acknowledged_by"] for row in rows] == ["", "ann"]
+    assert "refund_waiver" not in rows[0]
 
 
 async def test_wish_that_is_repeated_with_its_key_is_one_combination(combination) -> None:

@@ -24,6 +24,7 @@ GET /instances
 GET /instances/{instance_id}
 POST /combinations/preview
 POST /combinations
+GET /combinations
 GET /combinations/{combination_id}
 POST /applications
 GET /applications
