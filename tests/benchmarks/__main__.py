@@ -42,7 +42,7 @@ ON_SERVERS: dict[str, Measure] = {
     "lifecycle": lambda on, it: lifecycle.measure(on, it.lifecycles, it.few, it.rounds, tell),
     "latency": lambda on, it: latency.measure(on, 20, it.rounds, tell),
     "hot": lambda on, it: hot.measure(on, 1000, it.rounds, tell),
-    "import": lambda on, it: importing.measure(on, it.instances, 250, it.rounds, tell),
+    "import": lambda on, it: importing.measure(on, it.instances, 400, it.rounds, tell),
 }
 
 

@@ -23,6 +23,7 @@ from tests.servers import Servers
 CUSTOMERS = 100
 A_PURCHASE = 500
 SMALL = 1000
+WARM = 50
 LOOK_SECONDS = 0.5
 NOTES = """\
 {instances:,} instances, in purchases of {a_purchase} that are in the topic when the services start:
@@ -93,7 +94,8 @@ async def _replay(place: Ground, accounts: Sequence[str], instances: int) -> Imp
 async def _cost(place: Ground, accounts: Sequence[str], combinations: int) -> float:
     """Return the seconds of CPU that one combination takes."""
     async with ours.running(place) as side:
-        chosen = await pairs(place, accounts, combinations)
+        chosen = await pairs(place, accounts, WARM + combinations)
+        await combine(side, chosen, WARM)
         with Watch(place.meter) as watch:
             await combine(side, chosen, combinations)
     return Round.of(combinations, watch).cpu_each
