@@ -110,8 +110,12 @@ class Caller:
                 return
             params["cursor"] = page["next_cursor"]
 
-    def send(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """Ask; again where a service was away for a moment."""
+    def send(self, method: str, path: str, *, ends_it: bool = False, **how: Any) -> httpx.Response:
+        """Ask; again where a service was away for a moment.
+
+        `ends_it`: what `path` names is no more once this is done, so a 404 to a second try
+        says that the first one has done it.
+        """
         for attempt in range(1, TRIES + 1):
             pause = AGAIN_SECONDS * attempt
             try:
@@ -121,6 +125,8 @@ class Caller:
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reason = f"{self._http.base_url} does not answer: {error!r}"
             else:
+                if ends_it and attempt > 1 and answer.status_code == httpx.codes.NOT_FOUND:
+                    return answer
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     return _judged(answer)
                 reason = Refused(answer.status_code, _problem(answer)).reasons[0]

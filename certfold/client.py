@@ -54,11 +54,13 @@ class Client(Caller):
 
     def replay(self, service: str, parked_id: str) -> None:
         """Handle a parked message again."""
-        self.send("POST", f"services/{_part(service)}/parked/{_part(parked_id)}/replay")
+        path = f"services/{_part(service)}/parked/{_part(parked_id)}/replay"
+        self.send("POST", path, ends_it=True)
 
     def discard(self, service: str, parked_id: str) -> None:
         """Forget a parked message."""
-        self.send("DELETE", f"services/{_part(service)}/parked/{_part(parked_id)}")
+        path = f"services/{_part(service)}/parked/{_part(parked_id)}"
+        self.send("DELETE", path, ends_it=True)
 
     # Instances
 

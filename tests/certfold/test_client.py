@@ -1,7 +1,7 @@
 """The client, against an API that answers as it is told."""
 
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from certfold import calling
 from certfold.calling import Refused, Unreachable
@@ -37,6 +37,32 @@ def test_a_command_that_met_a_pause_is_sent_again_as_the_same_one(api: Api) -> N
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert second.headers["prefer"] == "wait=30"
     assert api.bodies[1] == {"purchase_id": "order-1", "count": 2, "term_years": 1}
+
+
+AWAY = JSONResponse({"detail": "away"}, 503, {"retry-after": "0"})
+CUT = Response(b"", 200, {"content-length": "9"})  # the line breaks before the answer is whole
+GONE = JSONResponse({"detail": "there is no such parked message"}, 404)
+
+
+@pytest.mark.parametrize("lost", [AWAY, CUT])
+def test_what_is_no_longer_parked_at_a_second_try_was_done_by_the_first(
+    api: Api, lost: Response
+) -> None:
+    api.will("POST /services/inventory/parked/1/replay", lost, GONE)
+    api.will("DELETE /services/inventory/parked/1", lost, GONE)
+
+    with Client.found() as client:
+        client.replay("inventory", "1")
+        client.discard("inventory", "1")
+
+    assert len(api.asked) == 4
+
+
+def test_what_is_not_parked_at_the_first_try_is_refused(api: Api) -> None:
+    api.will("POST /services/inventory/parked/1/replay", GONE)
+
+    with Client.found() as client, pytest.raises(Refused, match="no such parked message"):
+        client.replay("inventory", "1")
 
 
 def test_who_stays_away_is_unreachable(api: Api) -> None:
