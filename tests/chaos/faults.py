@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from tests.end_to_end.running import System
 
@@ -45,21 +46,14 @@ class Faults:
     async def _make_a_zombie_of(self, victim: str) -> None:
         """Stop a service until it owns nothing, unknown to itself; then let it go on."""
         pid = await self._hit(victim, signal.SIGSTOP)
-        await self._hit("postgres", signal.SIGKILL)  # and with it the service's locks
-        self.killed["postgres"] += 1
-        await self._wait_until_alone(victim)
-        os.kill(pid, signal.SIGCONT)
-
-    async def _wait_until_alone(self, group: str) -> None:
-        """Wait until Kafka has given all partitions of `group` to its one other member."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.system.endpoints["kafka"])
-        await admin.start()
         try:
+            await self._hit("postgres", signal.SIGKILL)  # and with it the service's locks
+            self.killed["postgres"] += 1
             async with asyncio.timeout(BACK_SECONDS):
-                while await _members(admin, group) != 1:
+                while await _members(self.system.endpoints["kafka"], victim) != 1:
                     await asyncio.sleep(0.2)
         finally:
-            await admin.close()
+            os.kill(pid, signal.SIGCONT)
 
     async def _hit(self, victim: str, number: signal.Signals) -> int:
         async with asyncio.timeout(BACK_SECONDS):
@@ -68,9 +62,16 @@ class Faults:
         return pid
 
 
-async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
+async def _members(kafka: str, group: str) -> int:
     """Count who shares the partitions of a group; nobody, while it is being rearranged."""
-    [answer] = await admin.describe_consumer_groups([group])
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    try:
+        await admin.start()
+        [answer] = await admin.describe_consumer_groups([group])
+    except KafkaError:  # killed a moment ago
+        return 0
+    finally:
+        await admin.close()
     [(_, _, state, _, _, members, *_)] = answer.groups
     return len(members) if state == "Stable" else 0
 
