@@ -42,7 +42,6 @@ IN_VAIN = (
 )
 STAGES = [
     make.PENDING,
-    replace(make.PENDING, withdrawn=make.APPLICATION),
     make.FAILED,
 ]
 
@@ -56,7 +55,7 @@ def given_up(*objections: Objection) -> CombinationRefused:
     )
 
 
-@pytest.mark.parametrize("stage", STAGES, ids=["pending", "withdrawn", "failed"])
+@pytest.mark.parametrize("stage", STAGES, ids=["pending", "failed"])
 def test_members_of_what_came_to_nothing_are_as_they_were_before(stage) -> None:
     before = make.estate(make.instance(A, stage=stage), make.instance(B))
     held = reserve(before, make.request(), MOMENT).changed

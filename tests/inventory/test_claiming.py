@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.inventory.domain import claim, fail, issue, release, review
-from services.inventory.domain.things import Claimed, Instance, PendingApplication, ValidationFailed
+from services.inventory.domain.things import Claimed, Instance, ValidationFailed
 from shared.contracts.application import ApplicationRequested, ApplicationWithdrawn
 from shared.contracts.base import Event, Names, Objection
 from shared.contracts.ca_verification import (
@@ -28,7 +28,6 @@ MESSAGES = {
     CertificateIssued: issue,
 }
 CLAIMED = make.instance(stage=make.CLAIMED)
-WITHDRAWN = PendingApplication(APPLICATION)
 ISSUED = replace(make.ISSUED, application_id=OTHER_APPLICATION)
 
 
@@ -46,10 +45,12 @@ def became(stage: object, status: str) -> Decision:
 
 @pytest.mark.parametrize(
     "stage",
-    [make.PENDING, PendingApplication(OTHER_APPLICATION), ValidationFailed(OTHER_APPLICATION)],
-    ids=["pending", "withdrawn before", "failed before"],
+    [make.PENDING, ValidationFailed(OTHER_APPLICATION)],
+    ids=["pending", "failed before"],
 )
 def test_instance_is_held_for_one_application_and_shown_so(stage) -> None:
+    before = make.instance(stage=stage, decided=(OTHER_APPLICATION,))
+    held = replace(before, stage=make.CLAIMED, decided=(OTHER_APPLICATION, APPLICATION))
     shown = became(make.CLAIMED, "pending_validation")
     claimed = InstanceClaimed(
         instance_id=A,
@@ -60,9 +61,7 @@ def test_instance_is_held_for_one_application_and_shown_so(stage) -> None:
         names=Names(single=1),
     )
 
-    assert claim(make.instance(stage=stage), make.wish(), MOMENT) == Decision(
-        shown.changed, (claimed, *shown.facts)
-    )
+    assert claim(before, make.wish(), MOMENT) == Decision((held,), (claimed, *shown.facts))
 
 
 def told(instance: Instance | None, **changes: object) -> list[tuple[str, str]]:
@@ -70,7 +69,9 @@ def told(instance: Instance | None, **changes: object) -> list[tuple[str, str]]:
     decision = claim(instance, make.wish(**changes), MOMENT)
     [refused] = decision.facts
     assert isinstance(refused, ClaimRefused)
-    assert decision == Decision(facts=(refused,))
+    owned = instance is not None and instance.account_id == ACCOUNT
+    noted = (replace(instance, decided=(APPLICATION,)),) if owned else ()
+    assert decision == Decision(noted, (refused,))
     return [(one.code, one.subject) for one in refused.objections]
 
 
@@ -147,7 +148,7 @@ def test_instance_waits_for_validation_while_others_have_to_act(parties) -> None
 def test_each_end_of_an_application_is_shown(stage) -> None:
     held = make.instance(stage=stage)
 
-    assert release(held, make.withdrawn(), MOMENT) == became(WITHDRAWN, "pending_application")
+    assert release(held, make.withdrawn(), MOMENT) == became(make.PENDING, "pending_application")
     assert fail(held, make.rejected(), MOMENT) == became(make.FAILED, "validation_failed")
     assert issue(held, make.issued(), MOMENT) == became(make.ISSUED, "issued")
 
@@ -183,10 +184,38 @@ def test_news_that_comes_twice_has_one_effect(news) -> None:
 
 @pytest.mark.parametrize(
     "stage",
-    [make.CLAIMED, make.UNDER_REVIEW, WITHDRAWN, make.FAILED, make.ISSUED, make.REVOKED],
+    [
+        make.PENDING,
+        make.CLAIMED,
+        make.UNDER_REVIEW,
+        make.FAILED,
+        make.ISSUED,
+        make.REVOKED,
+        make.RESERVED,
+        make.COMBINED,
+    ],
 )
 def test_wish_that_comes_again_changes_nothing_whatever_became_of_it(stage) -> None:
-    assert claim(make.instance(stage=stage), make.wish(), MOMENT) == Decision()
+    decided = make.instance(stage=stage, decided=(APPLICATION,))
+
+    assert claim(decided, make.wish(), MOMENT) == Decision()
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        [make.wish(), make.withdrawn(), make.wish(OTHER_APPLICATION)],
+        [make.wish(OTHER_APPLICATION), make.wish()],
+    ],
+    ids=["granted", "refused"],
+)
+def test_wish_is_decided_once_also_with_another_application_in_between(story) -> None:
+    instance = make.instance()
+    for message in (*story, make.withdrawn(OTHER_APPLICATION)):
+        [instance] = hear(instance, message).changed
+    assert instance.stage == make.PENDING
+
+    assert claim(instance, make.wish(), MOMENT) == Decision()
 
 
 APPLICATIONS = st.sampled_from([APPLICATION, OTHER_APPLICATION])

@@ -257,7 +257,6 @@ STAGES = [
     make.PENDING,
     make.RESERVED,
     Reserved(make.COMBINATION, failed=make.APPLICATION),
-    Reserved(make.COMBINATION, withdrawn=make.APPLICATION),
     make.COMBINED,
     make.CLAIMED,
     make.UNDER_REVIEW,
@@ -279,6 +278,7 @@ async def test_instances_and_purchases_are_kept_as_they_are(inventory) -> None:
             hosted=bool(n % 2),
             remark="ä;'\n",
             tags=("b", "a"),
+            decided=(make.OTHER_APPLICATION, make.APPLICATION),
             version=1,
         )
         for n, stage in enumerate(STAGES, start=1)

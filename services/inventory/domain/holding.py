@@ -95,8 +95,8 @@ def _hold(member: Instance, combination_id: UUID) -> Instance:
     match member.stage:
         case ValidationFailed(application_id):
             return replace(member, stage=Reserved(combination_id, failed=application_id))
-        case PendingApplication(application_id):
-            return replace(member, stage=Reserved(combination_id, withdrawn=application_id))
+        case PendingApplication():
+            return replace(member, stage=Reserved(combination_id))
         case _:
             raise AssertionError(member)
 
@@ -129,8 +129,8 @@ def let_go(found: Mapping[UUID, Instance], refused: CombinationRefused, _: Momen
     free = []
     for member in found.values():
         if _is_held(member, refused.combination_id) and isinstance(member.stage, Reserved):
-            failed, withdrawn = member.stage.failed, member.stage.withdrawn
-            stage = ValidationFailed(failed) if failed else PendingApplication(withdrawn)
+            failed = member.stage.failed
+            stage = ValidationFailed(failed) if failed else PendingApplication()
             free.append(replace(member, stage=stage))
     if not free:
         return Decision()
@@ -185,8 +185,8 @@ def claim(
     rulebook: Rulebook = BUILT_IN,
 ) -> Decision:
     """Hold the instance for one application, or tell every reason why not."""
-    if instance is not None and request.application_id == last_holder(instance.stage):
-        return Decision()  # it was decided before
+    if instance is not None and request.application_id in instance.decided:
+        return Decision()  # the inbox may have forgotten it, and others have come since
     judged = claim_objections(instance, request, moment, rulebook)
     if against := (*request.objections, *judged):
         refused = ClaimRefused(
@@ -195,10 +195,14 @@ def claim(
             application_id=request.application_id,
             objections=against,
         )
-        return Decision(facts=(refused,))
+        if instance is None or instance.account_id != request.account_id:
+            return Decision(facts=(refused,))
+        return Decision((_decided(instance, request),), (refused,))
     if instance is None:
         raise AssertionError(request)
-    held = changed(instance, Claimed(request.application_id), request.application_id)
+    held = changed(
+        _decided(instance, request), Claimed(request.application_id), request.application_id
+    )
     claimed = InstanceClaimed(
         instance_id=instance.id,
         account_id=instance.account_id,
@@ -208,6 +212,10 @@ def claim(
         names=instance.names,
     )
     return Decision(held.changed, (claimed, *held.facts))
+
+
+def _decided(instance: Instance, request: ApplicationRequested) -> Instance:
+    return replace(instance, decided=(*instance.decided, request.application_id))
 
 
 def claim_objections(
@@ -255,8 +263,7 @@ def release(instance: Instance | None, withdrawn: ApplicationWithdrawn, _: Momen
     """Let another application, or a combination, have the instance."""
     if (held := held_by(instance, withdrawn.application_id)) is None:
         return Decision()
-    stage = PendingApplication(withdrawn=withdrawn.application_id)
-    return changed(held, stage, withdrawn.application_id)
+    return changed(held, PendingApplication(), withdrawn.application_id)
 
 
 def review(instance: Instance | None, pending: VerificationPending, _: Moment) -> Decision:
@@ -296,17 +303,6 @@ def revoke(instance: Instance | None, revoked: CertificateRevoked, _: Moment) ->
             return Decision()
         case _:
             return Decision()
-
-
-def last_holder(stage: Stage) -> UUID | None:
-    """Name the application that has the instance, or had it last."""
-    match stage:
-        case PendingApplication(application_id):
-            return application_id
-        case Claimed() | ValidationFailed() | Issued() | Revoked():
-            return stage.application_id
-        case _:
-            return None
 
 
 def held_by(instance: Instance | None, application_id: UUID) -> Instance | None:

@@ -44,9 +44,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class PendingApplication:
-    """Nothing has been sent to the CA; an application before may have been `withdrawn`."""
-
-    withdrawn: UUID | None = None
+    """Nothing has been sent to the CA, or all of it was withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,6 @@ class Reserved:
 
     combination_id: UUID
     failed: UUID | None = None
-    withdrawn: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +136,7 @@ class Instance:
     hosted: bool = False  # renewed automatically
     remark: str = ""
     tags: tuple[str, ...] = ()
+    decided: tuple[UUID, ...] = ()  # applications whose wish for it was granted or refused
     stage: Stage = PendingApplication()
     version: int = 0
 

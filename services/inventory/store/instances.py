@@ -157,7 +157,7 @@ async def save_instances(tx: Transaction, instances: Sequence[Instance]) -> None
             "not_before timestamptz": [one.not_before for one in stages],
             "not_after timestamptz": [one.not_after for one in stages],
             "refunded_at timestamptz": [one.refunded_at for one in stages],
-            "former uuid": [one.former for one in stages],
+            "decided text": [" ".join(map(str, i.decided)) for i in instances],
             "version integer": [i.version for i in instances],
         },
     )
@@ -186,6 +186,7 @@ def _instance(row: asyncpg.Record) -> Instance:
         hosted=row["hosted"],
         remark=row["remark"],
         tags=tuple(json.loads(row["tags"])),
+        decided=tuple(map(UUID, row["decided"].split())),
         stage=STAGES[row["stage"]](row),
         version=row["version"],
     )

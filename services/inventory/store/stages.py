@@ -31,13 +31,12 @@ class Columns:
     not_before: datetime | None = None
     not_after: datetime | None = None
     refunded_at: datetime | None = None
-    former: UUID | None = None
 
 
 # How to read what `to_columns` has written.
 STAGES: dict[str, Callable[[asyncpg.Record], Stage]] = {
-    "pending_application": lambda row: PendingApplication(row["former"]),
-    "reserved": lambda row: Reserved(row["holder"], row["result"], row["former"]),
+    "pending_application": lambda _: PendingApplication(),
+    "reserved": lambda row: Reserved(row["holder"], row["result"]),
     "combined": lambda row: Combined(row["holder"], row["result"]),
     "pending_validation": lambda row: Claimed(row["holder"]),
     "under_review": lambda row: Claimed(row["holder"], under_review=True),
@@ -51,8 +50,8 @@ STAGES: dict[str, Callable[[asyncpg.Record], Stage]] = {
 def to_columns(stage: Stage) -> Columns:
     """Write a stage; `STAGES` reads it."""
     match stage:
-        case PendingApplication(withdrawn):
-            return Columns("pending_application", former=withdrawn)
+        case PendingApplication():
+            return Columns("pending_application")
         case Refunded(at):
             return Columns("refunded", refunded_at=at)
         case Claimed(holder, under_review):
@@ -67,8 +66,8 @@ def to_columns(stage: Stage) -> Columns:
 
 def _of_held(stage: Reserved | Combined | ValidationFailed | Revoked) -> Columns:
     match stage:
-        case Reserved(holder, failed, withdrawn):
-            return Columns("reserved", holder, failed, former=withdrawn)
+        case Reserved(holder, failed):
+            return Columns("reserved", holder, failed)
         case Combined(holder, into):
             return Columns("combined", holder, into)
         case ValidationFailed(holder):
