@@ -242,4 +242,5 @@ def _accepted(outcome: Json) -> Json:
 
 
 def _part(text: str) -> str:
-    return quote(text, safe="")
+    """Write an id as one part of a path; of dots alone, it would be none (RFC 3986 §5.2.4)."""
+    return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="")

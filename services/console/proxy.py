@@ -108,7 +108,7 @@ class Door:
         try:
             fields = _fields(scope)
             person = await self._person(fields)
-            service = route(scope["path"])
+            service = route(scope["raw_path"])
             if service is None:
                 raise not_found("path", scope["path"])
             body = await _body(receive, fields)
@@ -125,7 +125,7 @@ class Door:
     async def _pki(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give out what certificates point to, to everybody (RFC 5280 §4.2.1.13)."""
         try:
-            if scope["method"] not in {"GET", "HEAD"}:
+            if scope["method"] not in {"GET", "HEAD"} or _leads_astray(scope["raw_path"]):
                 raise not_found("path", scope["path"])
             answer = await self._forward("ca_verification", scope, [], b"")
         except Problem as problem:
@@ -168,13 +168,21 @@ class Door:
         return response
 
 
-def route(path: str) -> str | None:
-    """Say which service answers for a decoded `path`; None for one that nobody knows."""
-    parts = path.removeprefix(PREFIX).split("/")[1:]
-    if any(part in {"", ".", ".."} for part in parts):
+def route(raw_path: bytes) -> str | None:
+    """Say which service answers for a path, still percent-encoded; None where nobody does.
+
+    An id that somebody else gave may hold anything: `%2F` and `%2E` in it lead nowhere.
+    """
+    asked = raw_path.decode("ascii")
+    if not asked.startswith(f"{PREFIX}/") or _leads_astray(raw_path):
         return None
-    asked = f"/{'/'.join(parts)}"
+    asked = asked.removeprefix(PREFIX)
     return next((service for fits, service in ROUTES if fits.fullmatch(asked)), None)
+
+
+def _leads_astray(raw_path: bytes) -> bool:
+    """Say whether on the way to a service the path may become another (RFC 3986 §5.2.4)."""
+    return any(part in {b"", b".", b".."} for part in raw_path.split(b"/")[1:])
 
 
 def vouch(person: Person, secret: str) -> Fields:

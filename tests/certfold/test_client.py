@@ -96,8 +96,12 @@ def test_what_was_refused_after_it_was_accepted_is_refused(api: Api) -> None:
             client.apply({"names": []})
 
 
-def test_ids_cannot_lead_elsewhere(api: Api) -> None:
-    api.will("GET /instances/..%2Ftokens%3F", {"it": "is one part of the path"})
+@pytest.mark.parametrize(
+    ("its_id", "part"),
+    [("../tokens?", "..%2Ftokens%3F"), ("A//1", "A%2F%2F1"), (".", "%2E"), ("..", "%2E%2E")],
+)
+def test_ids_cannot_lead_elsewhere(api: Api, its_id: str, part: str) -> None:
+    api.will(f"POST /quota/{part}/refund", {"it": "is one part of the path"})
 
     with Client.found() as client:
-        assert client.instance("../tokens?")
+        assert client.refund_quota(its_id, 1)["it"]

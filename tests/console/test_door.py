@@ -1,8 +1,10 @@
 """Who comes in, to which service, in whose name."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from services.console.proxy import route
@@ -44,11 +46,16 @@ FORGED = {
         ("/api/v1/quota/", None),
         ("/api/v1/quota/../tokens", None),
         ("/api/v1/instances//tokens", None),
+        ("/api/v1/quota/./refund", None),
+        ("/api/v1/quota//refund", None),
+        ("/api/v1/quota/%2E/refund", "inventory"),
+        ("/api/v1/quota/A%2F%2F1/refund", "inventory"),
+        ("/api%2Fv1/me", None),
         ("/api/v1/applications/a/b/names/c/check", "application"),
     ],
 )
 def test_every_path_has_one_owner(path: str, service: str | None) -> None:
-    assert route(path) == service
+    assert route(path.encode()) == service
 
 
 @pytest.mark.parametrize(
@@ -126,6 +133,32 @@ async def test_a_request_arrives_as_it_was_sent(console: Console) -> None:
         "text/csv",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     ]
+
+
+@pytest.mark.parametrize("part", ["A%2F%2F1", "%2E", "%2e%2E", "%2F..%2Ftokens", "%25"])
+async def test_an_id_that_another_gave_arrives_whatever_it_holds(
+    console: Console, part: str
+) -> None:
+    path = f"/api/v1/quota/{part}/refund"
+
+    assert (await console.ask("POST", path, "ann")).json()["path"] == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/quota/../instances", "/api/v1/quota/./x", "/api/v1/quota//x", "/pki/../api/v1/quota"],
+)
+async def test_a_path_that_leads_elsewhere_reaches_no_service(console: Console, path: str) -> None:
+    """Of the client's own making, since httpx would tidy it up."""
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token('ann')}\r\n\r\n"
+    address = httpx.URL(console.url)
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(request.encode())
+    answer = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+    assert answer == b"HTTP/1.1 404 Not Found\r\n"
 
 
 async def test_an_answer_comes_back_as_it_was_given(console: Console) -> None:
