@@ -15,7 +15,7 @@ import uvloop
 
 from tests.benchmarks import hot, importing, latency, lifecycle, linting, previews, stack
 from tests.benchmarks.table import Section
-from tests.servers import Servers, servers
+from tests.servers import Servers, embedded
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "benchmarks.md"
 HEAD = """\
@@ -52,7 +52,7 @@ def main() -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # groups come and go
     sections = [ALONE[part](choice) for part in ALONE if part in choice.parts]
     if any(part in ON_SERVERS for part in choice.parts):
-        with servers() as found:
+        with embedded() as found:  # whose processes can be seen
             asked = [ON_SERVERS[part] for part in ON_SERVERS if part in choice.parts]
             sections += [uvloop.run(measure(found, choice)) for measure in asked]
     for section in sections:
