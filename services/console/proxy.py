@@ -146,13 +146,17 @@ class Door:
 
     async def _forward(self, service: str, scope: Scope, fields: Fields, body: bytes) -> Response:
         path, query = scope["raw_path"], scope["query_string"]
-        url = httpx.URL(self._upstreams[service]).copy_with(
-            raw_path=path + b"?" + query if query else path
-        )
+        try:
+            url = httpx.URL(self._upstreams[service]).copy_with(
+                raw_path=path + b"?" + query if query else path
+            )
+        except httpx.InvalidURL:  # such as one with `#`, which no target may hold
+            raise not_found("path", scope["path"]) from None
         request = self._client.build_request(scope["method"], url, headers=fields, content=body)
         try:
             answer = await self._client.send(request, stream=True)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, AttributeError) as error:
+            # anyio asks a connection that was lost at once for a peer that it no longer has.
             log.warning("%s cannot be reached: %r", service, error)
             again = {"retry-after": RETRY_AFTER_SECONDS}
             said = f"the {service} service cannot be reached; try again"
