@@ -146,7 +146,10 @@ async def test_an_id_that_another_gave_arrives_whatever_it_holds(
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/quota/../instances", "/api/v1/quota/./x", "/api/v1/quota//x", "/pki/../api/v1/quota"],
+    [
+        *("/api/v1/quota/../instances", "/api/v1/quota/./x", "/api/v1/quota//x"),
+        *("/pki/../api/v1/quota", "/pki/a#b", "/pki/a?b#c"),
+    ],
 )
 async def test_a_path_that_leads_elsewhere_reaches_no_service(console: Console, path: str) -> None:
     """Of the client's own making, since httpx would tidy it up."""
