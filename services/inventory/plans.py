@@ -88,7 +88,7 @@ def stocks(
     domains = {dnsnames.primary_domain(one) for one in names}
     together: defaultdict[tuple[str, ...], dict[UUID, Names]] = defaultdict(dict)
     alone: dict[tuple[int, ...], Stock] = {}
-    most: dict[tuple[str, ...], int] = {}
+    rules_of: dict[tuple[str, ...], Rules] = {}
     for one in owned:
         if any(combining.ev_objections(one.certificate_type, needed, "")):
             continue
@@ -100,9 +100,11 @@ def stocks(
             continue
         kind = combining.name_kind(one.names) if rules.same_name_kind else ""
         key = (one.brand, one.certificate_type, kind)
-        together[key][one.id], most[key] = one.names, rules.most_names
+        together[key][one.id], rules_of[key] = one.names, rules
     yield from alone.values()
-    yield from (Stock(instances, most[key]) for key, instances in together.items())
+    for alike_ones, instances in together.items():
+        rules = rules_of[alike_ones]
+        yield Stock(instances, rules.most_names, rules.fewest)
 
 
 def shown(found: Plan, needed: Names, names: Sequence[dnsnames.Name]) -> PlanView:

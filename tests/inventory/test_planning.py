@@ -16,8 +16,12 @@ MOST = 250
 SINGLE, WILDCARD, IP = Names(single=1), Names(wildcard=1), Names(ip=1)
 
 
-def stock(*names: Names, most: int = MOST, first: int = 1) -> Stock:
-    return Stock({UUID(int=first + n): its for n, its in enumerate(names)}, most)
+def stock(*names: Names, most: int = MOST, first: int = 1, fewest: int = 2) -> Stock:
+    return Stock({UUID(int=first + n): its for n, its in enumerate(names)}, most, fewest)
+
+
+def names(*vectors: tuple[int, int, int]) -> list[Names]:
+    return [Names(single=s, wildcard=w, ip=i) for s, w, i in vectors]
 
 
 def chosen(found: Plan) -> list[int]:
@@ -75,6 +79,23 @@ def test_one_instance_that_holds_all_is_not_combined_and_may_hold_more() -> None
     assert chosen(plan([stock(Names(single=300), *[SINGLE] * 3)], Names(single=4))) == [1]
 
 
+def test_fewer_than_may_be_combined_are_filled_up_with_the_smallest() -> None:
+    owned = stock(*names((2, 0, 0), (5, 0, 0), (2, 0, 0), (0, 3, 0), (0, 2, 0)), fewest=4)
+
+    found = plan([owned], Names(single=7))
+
+    assert (chosen(found), found.missing, found.is_minimal) == ([1, 2, 3, 5], Names(), True)
+
+
+def test_what_cannot_be_filled_up_is_no_choice() -> None:
+    few = stock(Names(single=3), Names(single=2), fewest=3)
+    full = stock(Names(single=3), Names(single=2), Names(wildcard=9), fewest=3, most=13)
+
+    for owned in (few, full):
+        found = plan([owned], Names(single=5))
+        assert (chosen(found), found.missing) == ([1], Names(single=2))
+
+
 VECTORS = st.builds(
     Names, single=st.integers(0, 9), wildcard=st.integers(0, 4), ip=st.integers(0, 2)
 ).filter(lambda names: names.total)
@@ -92,15 +113,13 @@ def brute_force(owned: Stock, needed: Names) -> tuple[int, int]:
     """Try every choice; return what is missing at least, and of how few."""
     best = (needed.total, 0)
     for size in range(1, len(owned.instances) + 1):
+        if 1 < size < owned.fewest:
+            continue
         for some in combinations(owned.instances.values(), size):
             held = sum(some, Names())
             if size == 1 or held.total <= owned.most:
                 best = min(best, (lacking(needed, held), size))
     return best
-
-
-def names(*vectors: tuple[int, int, int]) -> list[Names]:
-    return [Names(single=s, wildcard=w, ip=i) for s, w, i in vectors]
 
 
 # What takes the most useful first is not the best here, nor what ignores useless names.
@@ -110,11 +129,11 @@ WASTE = names(
 )
 
 
-@example(GREED, Names(single=5, wildcard=3, ip=3), 4)
-@example(WASTE, Names(single=12, wildcard=4, ip=2), 3)
-@given(st.lists(VECTORS, max_size=7), NEEDS, st.integers(0, 12))
-def test_no_choice_is_better_than_the_one_that_is_found(own, needed, spare) -> None:
-    owned = stock(*own, most=needed.total + spare)
+@example(GREED, Names(single=5, wildcard=3, ip=3), 4, 2)
+@example(WASTE, Names(single=12, wildcard=4, ip=2), 3, 2)
+@given(st.lists(VECTORS, max_size=7), NEEDS, st.integers(0, 12), st.integers(2, 5))
+def test_no_choice_is_better_than_the_one_that_is_found(own, needed, spare, fewest) -> None:
+    owned = stock(*own, most=needed.total + spare, fewest=fewest)
 
     found = plan([owned], needed)
 

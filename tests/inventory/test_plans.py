@@ -60,6 +60,18 @@ def test_what_was_planned_can_be_combined() -> None:
     assert list(objections(make.estate(*owned), ids, ACCOUNT, TODAY, BUILT_IN)) == []
 
 
+def test_what_was_planned_can_be_combined_where_more_than_two_are_needed() -> None:
+    rules = parse("rules = [{ since = 2026-01-01, fewest = 3 }]")
+    owned = [make.instance(one) for one in (A, B, C)]
+
+    found = planned(["a.com", "b.com"], *owned, rules=rules)
+
+    assert set(found.instance_ids) == {A, B, C}
+    ids = list(found.instance_ids)
+    assert list(objections(make.estate(*owned), ids, ACCOUNT, TODAY, rules)) == []
+    assert planned(["a.com", "b.com"], *owned[:2], rules=rules).missing == Names(single=1)
+
+
 def test_single_name_that_a_wildcard_covers_need_not_be_named() -> None:
     found = planned(
         ["*.shop.com", "www.shop.com", "shop.com", "a.b.shop.com"],

@@ -3,13 +3,15 @@
 Alike instances are grouped; greedy choices give a first answer, and every group that others
 outdo is left out; then a depth-first search with lower bounds looks for a better one. What comes
 of combining may hold no more names than one certificate, so names that nobody asked for count
-against a choice. It is exact unless it runs out of `work`, which is said.
+against a choice. Where more than two are needed to combine at all, a choice of fewer is filled up
+with the smallest ones left, or is none. It is exact unless it runs out of `work`, which is said.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from operator import mul
 from uuid import UUID
 
@@ -36,10 +38,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Instances that may be combined with each other, to at most `most` names."""
+    """Instances that may be combined with each other, `fewest` at least, to `most` names."""
 
     instances: Mapping[UUID, Names]
     most: int
+    fewest: int = 2
 
 
 def plan(stocks: Iterable[Stock], needed: Names) -> Plan:
@@ -118,10 +121,15 @@ class _Choice:
     count: int
     size: int
     taken: tuple[tuple[_Group, int], ...] = ()
+    filled: tuple[UUID, ...] = ()  # what is of no use, but makes it enough to be combined
 
     @property
     def worth(self) -> tuple[int, int, int]:
         return self.missing, self.count, self.size
+
+    @property
+    def ids(self) -> tuple[UUID, ...]:
+        return tuple(one for group, n in self.taken for one in group.ids[:n]) + self.filled
 
 
 class _Search:
@@ -130,6 +138,7 @@ class _Search:
     def __init__(self, stock: Stock, need: Vector) -> None:
         self.stock, self.work = stock, 0
         self._groups, self._need, self._most = _groups(stock, need), need, stock.most
+        self._smallest = sorted(stock.instances, key=lambda one: stock.instances[one].total)
         self._best = _Choice(sum(need), 0, 0)
         self._seen: defaultdict[tuple[int, Vector], list[tuple[int, int]]] = defaultdict(list)
         self._most_work = 0
@@ -155,11 +164,25 @@ class _Search:
             self._take_greedily([useful * one for one in scarce], useless * min(scarce))
         self._groups = list(self._worth_trying())
         self._look(0, self._need, self._most, _Choice(0, 0, 0))
-        return tuple(one for group, n in self._best.taken for one in group.ids[:n])
+        return self._best.ids
 
     def _note(self, choice: _Choice) -> None:
         if choice.worth < self._best.worth:
-            self._best = choice
+            enough = self._filled(choice)
+            if enough and enough.worth < self._best.worth:
+                self._best = enough
+
+    def _filled(self, choice: _Choice) -> _Choice | None:
+        """Add the smallest ones that are left until there are enough to combine, if that fits."""
+        lacking = self.stock.fewest - choice.count
+        if choice.count <= 1 or lacking <= 0:
+            return choice
+        taken = set(choice.ids)
+        left = tuple(islice((one for one in self._smallest if one not in taken), lacking))
+        size = choice.size + sum(self.stock.instances[one].total for one in left)
+        if len(left) < lacking or size > self._most:
+            return None
+        return replace(choice, count=self.stock.fewest, size=size, filled=left)
 
     def _take_greedily(self, useful: Sequence[float], useless: float) -> None:
         """Take again and again what seems best, by what a name of each kind counts."""
@@ -236,10 +259,11 @@ class _Search:
             return True
         allowed = self._best.missing
         fewest = self._least(index, rest, room, allowed)
+        needed = max(count + fewest, self.stock.fewest)  # one alone was looked at before
         if not allowed or fewest == NEVER:
-            return count + fewest >= self._best.count
+            return needed >= self._best.count
         nearer = self._least(index, rest, room, allowed - 1)
-        return count + fewest >= self._best.count and nearer == NEVER
+        return needed >= self._best.count and nearer == NEVER
 
     def _least(self, index: int, rest: Vector, room: int, allowed: int) -> int:
         """Return how many are needed at least so that no more than `allowed` are missing."""
