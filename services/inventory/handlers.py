@@ -27,7 +27,7 @@ from shared.contracts.combination import (
     InstancesCombined,
 )
 from shared.contracts.purchases import PurchaseCompleted, PurchaseRefunded
-from shared.road import Road, Shelf, when, when_all, when_beside, when_beside_all
+from shared.road import Reaction, Road, Shelf, when, when_all, when_beside, when_beside_all
 
 accounts = Shelf(Account, store.load_accounts, store.save_accounts)
 purchases = Shelf(Purchase, store.load_purchases, store.save_purchases)
@@ -37,6 +37,16 @@ instances = Shelf(Instance, store.load_instances, store.save_instances)
 def make_road(rulebook: Rulebook) -> Road:
     """Lay the road of an inventory that judges by these rules."""
     return Road(
+        *_of_owners(rulebook),
+        *_of_holders(rulebook),
+        shelves=(accounts, purchases, instances),
+        journal=store.add_history,
+    )
+
+
+def _of_owners(rulebook: Rulebook) -> tuple[Reaction, ...]:
+    """React to shops, and to what an account asks for what it has bought."""
+    return (
         when_beside(
             PurchaseCompleted,
             purchases,
@@ -76,6 +86,12 @@ def make_road(rulebook: Rulebook) -> Road:
         ),
         when(SetHosting, instances, about=lambda it: it.instance_id, then=domain.set_hosting),
         when(AnnotateInstance, instances, about=lambda it: it.instance_id, then=domain.annotate),
+    )
+
+
+def _of_holders(rulebook: Rulebook) -> tuple[Reaction, ...]:
+    """React to combinations and applications, which hold instances."""
+    return (
         when_all(
             CombinationRequested,
             instances,
@@ -111,8 +127,6 @@ def make_road(rulebook: Rulebook) -> Road:
         when(ApplicationRejected, instances, about=lambda it: it.instance_id, then=domain.fail),
         when(CertificateIssued, instances, about=lambda it: it.instance_id, then=domain.issue),
         when(CertificateRevoked, instances, about=lambda it: it.instance_id, then=domain.revoke),
-        shelves=(accounts, purchases, instances),
-        journal=store.add_history,
     )
 
 

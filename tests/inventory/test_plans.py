@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
+from services.inventory.api.combining import PlanView, shown, stocks
 from services.inventory.domain.combining import objections
 from services.inventory.domain.planning import plan
 from services.inventory.domain.policy import BUILT_IN, parse
 from services.inventory.domain.things import Instance
-from services.inventory.plans import PlanView, shown, stocks
 from shared import dnsnames
 from shared.contracts.base import Names
 from tests.inventory import make

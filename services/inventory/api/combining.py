@@ -1,4 +1,4 @@
-"""What to combine for given names: `POST /combinations/plan`, which changes nothing."""
+"""What would come of combining, and what to combine for given names; nothing is changed."""
 
 import asyncio
 from collections import defaultdict
@@ -12,20 +12,29 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
 from services.inventory import store
+from services.inventory.api.answers import APPLICANT
 from services.inventory.domain import combining
 from services.inventory.domain.planning import Plan, Stock, plan
 from services.inventory.domain.policy import Rulebook, Rules
 from services.inventory.domain.things import Instance
+from services.inventory.views import Preview, preview
 from shared import dnsnames
-from shared.api import PREFIX, PROBLEMS, Person, allow
+from shared.api import PREFIX, PROBLEMS, Person
 from shared.contracts.base import Names, Objection, Text
 from shared.contracts.purchases import CertificateType
 from shared.problems import invalid
 from shared.service import Parts
 
+MOST_MEMBERS = 1000
 MOST_INSTANCES = 10_000  # of an account that are looked at
 MOST_GIVEN = 1000
-APPLICANT = allow("applicant")
+
+
+class PreviewBody(BaseModel):
+    """Which instances one might combine; `as_of` judges by the rules of that day."""
+
+    instance_ids: Annotated[list[UUID], Field(max_length=MOST_MEMBERS)]
+    as_of: date | None = None
 
 
 class PlanBody(BaseModel):
@@ -48,8 +57,25 @@ class PlanView(BaseModel):
 
 
 def serve(app: FastAPI, parts: Parts) -> None:
-    """Serve plans."""
+    """Serve previews and plans."""
+    _preview(app, parts)
+    _plan(app, parts)
 
+
+def _preview(app: FastAPI, parts: Parts) -> None:
+    @app.post(f"{PREFIX}/combinations/preview", tags=["combination"], responses=PROBLEMS)
+    async def preview_combination(
+        body: PreviewBody, person: Annotated[Person, APPLICANT]
+    ) -> Preview:
+        """Tell whether these could be combined, every objection, and what would come of it."""
+        async with parts.postgres.transaction() as tx:
+            found = await store.find_instances(tx, body.instance_ids)
+        day = body.as_of or parts.clock().date()
+        rulebook = parts.settings.rulebook
+        return preview(found, body.instance_ids, person.account, day, rulebook)
+
+
+def _plan(app: FastAPI, parts: Parts) -> None:
     @app.post(f"{PREFIX}/combinations/plan", tags=["combination"], responses=PROBLEMS)
     async def plan_combination(body: PlanBody, person: Annotated[Person, APPLICANT]) -> PlanView:
         """Choose the fewest of the caller's instances that hold these names."""
