@@ -253,6 +253,12 @@ def test_time_for_refunds_is_that_of_the_day_of_payment(brand, paid_at, days) ->
     assert [one.refundable_until for one in shown.refunds_lost] == [until]
 
 
+def test_payment_at_the_end_of_time_hinders_no_list() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+
+    assert refundable_until(make.instance(paid_at=last)) == last
+
+
 SECONDS = st.integers(-3 * 86_400, 10 * 86_400)
 
 

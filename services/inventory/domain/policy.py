@@ -9,7 +9,7 @@ the first of January. An operator's file adds lines (`load`).
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -27,6 +27,7 @@ from pydantic import (
 # An instance is about to expire in the last third of its certificate's real lifetime.
 EXPIRY_FRACTION = 3
 ANY = "*"
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 Domains = Literal["any", "same_primary"]
 
@@ -128,8 +129,8 @@ class Rulebook:
 
         Who buys knows these; no later line shortens or lengthens what was promised.
         """
-        rules = self.on(paid_at.date(), brand, certificate_type)
-        return paid_at + timedelta(days=rules.refund_days)
+        period = timedelta(days=self.on(paid_at.date(), brand, certificate_type).refund_days)
+        return min(paid_at, END_OF_TIME - period) + period  # a shop may say what it likes
 
     def _judge(self, day: date, brand: str, certificate_type: str) -> Rules:
         rules = Rules()
