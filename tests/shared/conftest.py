@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
+from uuid import uuid4
 
 import httpx
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.clock import utc_now
 from shared.postgres import Postgres
 from shared.service import Parts
 from shared.traffic import Traffic
+from tests.servers import Servers
 from tests.shared.errands import Service
 from tests.shared.tiny_api import SECRET, person, road, tiny_api
 
@@ -35,3 +38,14 @@ async def api(postgres: Postgres, traffic: Traffic) -> AsyncIterator[httpx.Async
         transport=transport, base_url="http://tally", headers=person("applicant")
     ) as client:
         yield client
+
+
+@pytest.fixture
+async def topic(stack: Servers) -> str:
+    """Make a topic of one partition."""
+    name = f"test-{uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, 1, 1)])
+    await admin.close()
+    return name
