@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.cloudevents import (
+    LONGEST_ATTRIBUTE,
     Envelope,
     Heard,
     NotACloudEventError,
@@ -165,6 +166,13 @@ def test_of_foreigners_the_content_belongs_to_the_identity() -> None:
 
     assert len(set(heard)) == 8
     assert read(binary(respelled, source="/shop", id="1")).id == heard[0]
+
+
+@pytest.mark.parametrize("name", ["id", "source", "correlationid", "subject"])
+def test_attribute_that_would_weigh_on_all_that_follows_is_refused(name) -> None:
+    assert isinstance(read(binary(**{name: "x" * LONGEST_ATTRIBUTE})), Heard)
+
+    assert name in str(error_of(binary(**{name: "x" * (LONGEST_ATTRIBUTE + 1)})))
 
 
 def test_our_own_ids_are_taken_as_they_are() -> None:
