@@ -8,8 +8,8 @@ from msgspec import msgpack
 
 from shared import parking
 from shared.cloudevents import Headers, NotUnderstood
-from shared.outbox import Outgoing
-from shared.parking import LONGEST_REASON, Parked, parked_id
+from shared.outbox import LARGEST_BYTES, Outgoing
+from shared.parking import LONGEST_REASON, SHOWN_BYTES, Parked, parked_id
 from shared.postgres import Postgres
 from shared.traffic import Traffic
 from tests.shared import make, tally
@@ -233,3 +233,34 @@ async def test_parked_messages_are_listed_piece_by_piece(traffic, postgres) -> N
         rest = await parking.list_parked(tx, first[-1].id, 3)
 
     assert [one.id for one in (*first, *rest)] == everything == sorted(everything)
+
+
+async def test_list_shows_the_beginning_of_what_is_long(traffic, postgres) -> None:
+    await traffic.take(read(make.Record(bytes(SHOWN_BYTES + 1), [], key=bytes(SHOWN_BYTES + 1))))
+
+    [one] = await parked(postgres)
+
+    assert (len(one.value or b""), len(one.key or b"")) == (SHOWN_BYTES, SHOWN_BYTES)
+    async with postgres.transaction() as tx:
+        whole = await parking.find_parked(tx, one.id)
+    assert whole is not None
+    assert len(whole.value or b"") == SHOWN_BYTES + 1
+
+
+@pytest.mark.parametrize("what", ["value", "header"])
+async def test_letter_that_kafka_would_not_take_leaves_out_what_is_too_large(
+    traffic, postgres, what
+) -> None:
+    large = bytes(LARGEST_BYTES + 1)
+    record = make.Record(large, []) if what == "value" else make.Record(b"", [("x", large)])
+
+    await traffic.take(read(record))
+
+    [letter] = await letters(postgres)
+    names = [name for name, _ in letter.headers]
+    assert (letter.value, names[0]) == (b"", "x-left-out")
+    assert "x-error-message" in names
+    async with postgres.transaction() as tx:
+        whole = await parking.find_parked(tx, parked_id(record))
+    assert whole is not None
+    assert large in (whole.value, *(value for _, value in whole.headers))
