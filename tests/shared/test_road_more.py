@@ -1,6 +1,7 @@
 """The road on a real PostgreSQL: weight, repeated commands, bugs of ours, and what is forgotten."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -13,8 +14,8 @@ from shared.breaker import MOST_IN_A_ROW
 from shared.clock import utc_now
 from shared.decision import Decision, Moment
 from shared.housekeeping import prune
-from shared.postgres import Postgres
-from shared.road import Road, when
+from shared.postgres import Postgres, Transaction
+from shared.road import Road, Shelf, when
 from shared.traffic import Traffic
 from tests.shared import make, tally
 from tests.shared.make import A, B, counted, read
@@ -38,6 +39,17 @@ async def stopped(traffic: Traffic) -> str:
     while traffic.waits_for is None:
         await asyncio.sleep(0.01)
     return traffic.waits_for
+
+
+async def stopped_by(traffic: Traffic, count: int) -> str:
+    """Take so many messages until the traffic stands still; return why, and take no more."""
+    batch = read(*(counted(1) for _ in range(count)))
+    taking = asyncio.create_task(traffic.take(batch))
+    reason = await stopped(traffic)
+    taking.cancel()
+    with suppress(asyncio.CancelledError):
+        await taking
+    return reason
 
 
 HEAVY = Road(
@@ -170,13 +182,33 @@ async def test_stopped_service_is_stopped_again_by_what_comes_alone(postgres, ca
     for _ in range(MOST_IN_A_ROW):
         await traffic.take(read(counted(1)))
 
-    taking = asyncio.create_task(traffic.take(read(counted(1))))
-    await stopped(traffic)
-    taking.cancel()
-    with suppress(asyncio.CancelledError):
-        await taking
+    await stopped_by(traffic, 1)
 
     assert len(await column(postgres, "SELECT id FROM parked")) == MOST_IN_A_ROW
+
+
+async def forget(_: Transaction, __: Sequence[UUID]) -> list[Tally]:
+    raise KeyError("a column that a new program forgot")
+
+
+UNREADABLE = Shelf(Tally, forget, tally.save)
+FORGETFUL = Road(
+    when(Counted, UNREADABLE, about=lambda it: it.tally_id, then=tally.count),
+    shelves=(UNREADABLE,),
+)
+
+
+async def test_bug_of_ours_in_reading_what_there_is_stops_too(postgres, caplog) -> None:
+    caplog.set_level("CRITICAL", "shared.traffic")
+    traffic = on(postgres, FORGETFUL)
+    beats: list[int] = []
+    traffic.beat = lambda: beats.append(1)
+
+    reason = await stopped_by(traffic, 40)
+
+    assert reason.startswith("OurBugError: KeyError")
+    assert len(await column(postgres, "SELECT id FROM parked")) == MOST_IN_A_ROW
+    assert beats  # who waits is not stuck: a restart would not help
 
 
 async def test_messages_that_are_old_enough_are_forgotten(postgres) -> None:
