@@ -136,7 +136,7 @@ def make_road() -> Road:
 
     return Road(
         when(Begin, tally.tallies, about=it, then=begin),
-        does(Fetch, World.fetch, at_once=50),
+        does(Fetch, World.fetch, at_once=50, patience=Patience(attempts=10)),
         does_together(Press, World.press, at_once=50, chunk=5, patience=Patience(attempts=2)),
         when(Fetched, tally.tallies, about=it, then=note),
         when(Ring, tally.tallies, about=it, then=ring),

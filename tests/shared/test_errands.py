@@ -14,6 +14,7 @@ import pytest
 from shared import runner as runner_module
 from shared.cloudevents import Heard
 from shared.contracts.base import Event
+from shared.errands import Patience
 from shared.postgres import Connection, Postgres, Transaction
 from shared.runner import travel
 from tests.shared.errands import A_WHILE, new_id
@@ -179,6 +180,31 @@ async def test_what_never_works_is_parked_with_the_reason_and_harms_nothing_else
     assert row["reason"] == "OSError: nobody\ufffd is there"
     assert row["parked_at"] is not None
     assert await service.said() == [(other, "fetched")]
+
+
+def test_patience_has_no_end_unless_one_is_given() -> None:
+    pauses = [Patience(jitter=0).pause(tries) for tries in (1, 2, 3, 10_000)]
+
+    assert [one and one.total_seconds() for one in pauses] == [1, 2, 4, 300]
+    assert Patience(attempts=3).pause(3) is None
+
+
+async def test_errand_that_this_program_cannot_read_waits_and_stops_no_other(
+    service, postgres, caplog
+) -> None:
+    caplog.set_level("CRITICAL", "shared.runner")
+    other = new_id()
+    await service.begin(A, other, fetch=True)
+    async with postgres.transaction() as tx:
+        await tx.execute("UPDATE errands SET content = '{}' WHERE about = $1", A)
+
+    await service.runner()
+    await service.until_said(1)
+
+    assert await service.said() == [(other, "fetched")]
+    [row] = await service.rows("SELECT reason, holder, parked_at FROM errands")
+    assert row["reason"].startswith("ValidationError")
+    assert (row["holder"], row["parked_at"]) == (None, None)
 
 
 async def test_what_fails_together_is_tried_one_by_one(service, caplog) -> None:
