@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from shared.postgres import Postgres
 
@@ -13,12 +12,14 @@ log = logging.getLogger(__name__)
 
 
 async def keep_house(postgres: Postgres, inbox_days: int) -> None:
-    """Prune the inbox for ever; whatever is wrong with PostgreSQL, others say."""
+    """Prune the inbox for ever; what fails is tried again the next time."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
-        with suppress(Exception):
+        try:
             while (gone := await prune(postgres, inbox_days)) == AT_ONCE:
                 log.info("forgot %d messages", gone)
+        except Exception as error:
+            log.warning("the inbox is not pruned: %r", error)
 
 
 async def prune(postgres: Postgres, days: int) -> int:
