@@ -103,7 +103,7 @@ def api(parts: Parts) -> FastAPI:
 
     app.include_router(APIRouter(lifespan=lifespan))
     app.include_router(identity(parts, people))
-    app.include_router(events.router(parts))
+    app.include_router(events.router(parts, lambda request: people.who(request.state.token)))
     app.include_router(pages.router(parts, client))
     app.mount("/static", StaticFiles(directory=pages.STATIC))
     app.add_middleware(

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic_core import from_json, to_json
 
@@ -32,6 +32,7 @@ TOPICS: Sequence[str] = (
     VerificationEvent.topic,
 )
 MOST_LISTENERS = 50  # each has a connection to Kafka
+MOST_OF_ONE = 10  # so that nobody takes all of them
 QUIET_SECONDS = 15.0  # then a comment shows that the line still stands, and where it does
 MOST_AT_ONCE = 200  # records read before others get their turn
 # Then the stream ends, and whoever comes again shows the token again.
@@ -40,14 +41,15 @@ LONGEST_CURSOR = 2000
 ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
 
 Offsets = dict[TopicPartition, int]
+Who: TypeAlias = Callable[[Request], Awaitable[Person | None]]
 Tell: TypeAlias = Callable[[ConsumerRecord], str | None]
 Reading: TypeAlias = AbstractAsyncContextManager[tuple[AIOKafkaConsumer, Offsets]]
 
 
-def router(parts: Parts, quiet_seconds: float = QUIET_SECONDS) -> APIRouter:
-    """Serve the stream."""
+def router(parts: Parts, who: Who, quiet_seconds: float = QUIET_SECONDS) -> APIRouter:
+    """Serve the stream, to each for as long as `who` knows them."""
     router = APIRouter(prefix=PREFIX, tags=["events"])
-    listening: set[Reading] = set()
+    listening: list[Person] = []
 
     @router.get(
         "/events",
@@ -55,6 +57,7 @@ def router(parts: Parts, quiet_seconds: float = QUIET_SECONDS) -> APIRouter:
         responses={**PROBLEMS, 200: {"content": {"text/event-stream": {}}}},
     )
     async def get_events(
+        request: Request,
         person: Annotated[Person, ANYONE],
         type_: Annotated[
             list[str] | None, Query(alias="type", max_length=50, description="CertificateIssued, …")
@@ -71,9 +74,18 @@ def router(parts: Parts, quiet_seconds: float = QUIET_SECONDS) -> APIRouter:
         after = None if last_event_id is None else read_cursor(last_event_id)
         if len(listening) >= MOST_LISTENERS:
             raise _away(f"{MOST_LISTENERS} are listening already")
-        reading = _reading(parts.settings.kafka_servers, after)
+        if listening.count(person) >= MOST_OF_ONE:
+            raise _away(f"{person.name} is listening {MOST_OF_ONE} times already")
+        reading = _reading(parts.settings.kafka_servers, after, person, listening)
+
+        async def is_welcome() -> bool:
+            try:
+                return await who(request) == person
+            except Problem:  # nobody can tell now
+                return False
+
         tell = partial(_shown, person=person, types=frozenset(type_ or ()))
-        stream = _stream(reading, tell, listening, quiet_seconds)
+        stream = _stream(reading, tell, is_welcome, quiet_seconds)
         try:
             first = await anext(stream)
         except KafkaError as error:
@@ -91,50 +103,52 @@ def router(parts: Parts, quiet_seconds: float = QUIET_SECONDS) -> APIRouter:
 
 
 async def _stream(
-    reading: Reading, tell: Tell, listening: set[Reading], quiet_seconds: float
+    reading: Reading, tell: Tell, is_welcome: Callable[[], Awaitable[bool]], quiet_seconds: float
 ) -> AsyncGenerator[str, None]:
     """Yield where it begins, then every event that is told; where it stands when nothing is."""
     begun = time.monotonic()
-    listening.add(reading)
-    try:
-        async with reading as (consumer, offsets):
-            yield f"retry: 1000\nid: {cursor(offsets)}\n\n"
-            spoken = time.monotonic()
-            while time.monotonic() < begun + LONGEST_SECONDS:
-                left = max(spoken + quiet_seconds - time.monotonic(), 0)
-                found = await consumer.getmany(
-                    timeout_ms=math.ceil(left * 1000), max_records=MOST_AT_ONCE
-                )
-                for partition, records in found.items():
-                    for record in records:
-                        offsets[partition] = record.offset + 1
-                        if event := tell(record):
-                            yield f"id: {cursor(offsets)}\n{event}\n\n"
-                            spoken = time.monotonic()
-                if time.monotonic() >= spoken + quiet_seconds:
-                    yield f":\nid: {cursor(offsets)}\n\n"
-                    spoken = time.monotonic()
-                await asyncio.sleep(0)  # what is read already is given without a pause
-    finally:
-        listening.discard(reading)
+    async with reading as (consumer, offsets):
+        yield f"retry: 1000\nid: {cursor(offsets)}\n\n"
+        spoken = time.monotonic()
+        while time.monotonic() < begun + LONGEST_SECONDS:
+            left = max(spoken + quiet_seconds - time.monotonic(), 0)
+            found = await consumer.getmany(
+                timeout_ms=math.ceil(left * 1000), max_records=MOST_AT_ONCE
+            )
+            if not await is_welcome():
+                return
+            for partition, records in found.items():
+                for record in records:
+                    offsets[partition] = record.offset + 1
+                    if event := tell(record):
+                        yield f"id: {cursor(offsets)}\n{event}\n\n"
+                        spoken = time.monotonic()
+            if time.monotonic() >= spoken + quiet_seconds:
+                yield f":\nid: {cursor(offsets)}\n\n"
+                spoken = time.monotonic()
+            await asyncio.sleep(0)  # what is read already is given without a pause
 
 
 @asynccontextmanager
 async def _reading(
-    servers: str, after: Offsets | None
+    servers: str, after: Offsets | None, person: Person, listening: list[Person]
 ) -> AsyncIterator[tuple[AIOKafkaConsumer, Offsets]]:
     """Read all topics from those offsets on, or from now on; nobody else's reading is touched."""
-    async with AIOKafkaConsumer(
-        *TOPICS, bootstrap_servers=servers, group_id=None, auto_offset_reset="earliest"
-    ) as consumer:
-        partitions = consumer.assignment()
-        if after is None:
-            offsets = await consumer.end_offsets(partitions)
-        else:
-            offsets = {one: after.get(one, 0) for one in partitions}
-        for partition, offset in offsets.items():
-            consumer.seek(partition, offset)
-        yield consumer, dict(offsets)
+    listening.append(person)
+    try:
+        async with AIOKafkaConsumer(
+            *TOPICS, bootstrap_servers=servers, group_id=None, auto_offset_reset="earliest"
+        ) as consumer:
+            partitions = consumer.assignment()
+            if after is None:
+                offsets = await consumer.end_offsets(partitions)
+            else:
+                offsets = {one: after.get(one, 0) for one in partitions}
+            for partition, offset in offsets.items():
+                consumer.seek(partition, offset)
+            yield consumer, dict(offsets)
+    finally:
+        listening.remove(person)
 
 
 def _shown(record: ConsumerRecord, *, person: Person, types: frozenset[str]) -> str | None:

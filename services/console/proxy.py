@@ -107,14 +107,15 @@ class Door:
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             fields = _fields(scope)
-            person = await self._person(fields)
+            token, person = await self._person(fields)
             service = route(scope["raw_path"])
             if service is None:
                 raise not_found("path", scope["path"])
             body = await _body(receive, fields)
             vouched = [*_passed_on(scope["headers"]), *vouch(person, self._secret)]
             if service == OURS:
-                inner = {**scope, "headers": [*vouched, *_length(body)]}
+                state = {**scope.get("state", {}), "token": token}
+                inner = {**scope, "headers": [*vouched, *_length(body)], "state": state}
                 await self._app(inner, _again(body, receive), send)
                 return
             answer = await self._forward(service, scope, vouched, body)
@@ -132,7 +133,7 @@ class Door:
             answer = problem.response()
         await answer(scope, receive, send)
 
-    async def _person(self, fields: Mapping[bytes, bytes]) -> Person:
+    async def _person(self, fields: Mapping[bytes, bytes]) -> tuple[str, Person]:
         scheme, _, token = fields.get(b"authorization", b"").decode("latin-1").partition(" ")
         token = token.strip()
         person = await self._people.who(token) if scheme.lower() == "bearer" and token else None
@@ -142,7 +143,7 @@ class Door:
             said = "the token is unknown or was revoked" if token else "a bearer token is needed"
             headers = {"www-authenticate": challenge}
             raise Problem(HTTPStatus.UNAUTHORIZED, said, (), headers)
-        return person
+        return token, person
 
     async def _forward(self, service: str, scope: Scope, fields: Fields, body: bytes) -> Response:
         path, query = scope["raw_path"], scope["query_string"]

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from certfold import provision
 from services.console import events
@@ -157,7 +157,11 @@ async def impatient(console: Console, person: Person) -> AsyncIterator[Listener]
     """Listen to a stream that is silent for a tenth of a second at most."""
     app = FastAPI()
     app.state.console_secret = SECRET
-    app.include_router(events.router(console.service.parts, quiet_seconds=0.1))
+
+    async def who(_: Request) -> Person:
+        return person
+
+    app.include_router(events.router(console.service.parts, who, quiet_seconds=0.1))
     async with (
         serving(app, free_port()) as url,
         httpx.AsyncClient(headers=vouch(person, SECRET), timeout=10) as client,
@@ -188,6 +192,39 @@ async def test_who_hears_nothing_is_told_where_it_stands_however_busy_others_are
                 await busy
 
     assert sum(read_cursor(ann.last_id).values()) > sum(read_cursor(begun).values())
+
+
+@pytest.mark.usefixtures("topics")
+async def test_who_is_let_in_no_more_hears_no_more(console: Console, stack: Servers) -> None:
+    body = {"name": "gil", "role": "applicant", "account_id": ACME}
+    made = (await console.ask("POST", "/api/v1/tokens", "ops", json=body)).json()
+    heard, secret = changed(ACME), changed(ACME)
+    mine = {"authorization": f"Bearer {made['token']}"}
+    async with (
+        console.client() as client,
+        client.stream("GET", "/api/v1/events", headers=mine) as answer,
+    ):
+        gil = await Listener(answer).until_begun()
+        await say(stack, heard)
+        assert [of(one) for one in await gil.hear(1)] == [heard.subject]
+
+        await console.ask("DELETE", f"/api/v1/tokens/{made['token_id']}", "ops")
+        await say(stack, secret)
+
+        async with asyncio.timeout(20):
+            assert [of(one) async for one in gil] == []
+
+
+@pytest.mark.usefixtures("topics")
+async def test_nobody_takes_every_place(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MOST_OF_ONE", 1)
+    async with listening(console, "ann"):
+        again = await console.get("/api/v1/events", "ann")
+        async with listening(console, "bob"):
+            pass
+
+    assert again.status_code == 503
+    assert "ann is listening 1 times already" in again.json()["detail"]
 
 
 @pytest.mark.usefixtures("topics")
