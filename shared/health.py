@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
 from faststream.asgi import AsgiResponse, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
 
 from shared.clock import Clock
-from shared.kafka import Listening
+from shared.kafka import Listening, Witness
 from shared.outbox import Relay
 from shared.postgres import Postgres
 from shared.runner import Runner
@@ -53,13 +52,14 @@ class Health:
         relay: Relay,
         runner: Runner,
         listening: Listening,
+        witness: Witness,
         *,
         pulse: Pulse,
         kafka_servers: str,
     ) -> None:
         self._traffic, self._relay, self._runner = traffic, relay, runner
-        self._listening, self._pulse, self._kafka_servers = listening, pulse, kafka_servers
-        self._witness: AIOKafkaConsumer | None = None
+        self._listening, self._witness = listening, witness
+        self._pulse, self._kafka_servers = pulse, kafka_servers
         self.starting: str | None = "starting"
 
     async def waits_for(self) -> dict[str, str]:
@@ -81,15 +81,8 @@ class Health:
         """Say whether nothing is on its way through this service, or to it."""
         if not (self._runner.is_settled and self._relay.is_idle):
             return False
-        if self._witness is None:
-            self._witness = AIOKafkaConsumer(bootstrap_servers=self._kafka_servers)
-            await self._witness.start()
-        return await self._listening.has_handled_all(self._witness)
-
-    async def close(self) -> None:
-        """Let go of what only the sandbox's clock needs."""
-        if self._witness is not None:
-            await self._witness.stop()
+        ends = await self._witness.ends(self._listening.partitions())
+        return not self._listening.busy and self._listening.has_handled(ends)
 
     def routes(self, clock: Clock, *, show_clock: bool) -> list[tuple[str, ASGIApp]]:
         """Return what the health port answers; the clock only where it can be moved."""
