@@ -89,7 +89,10 @@ def test_expired_certificate_is_looked_for_no_more() -> None:
 
 
 def test_who_wants_to_know_now_has_every_name_looked_at_instead_of_later() -> None:
+    asked = make.certificate(*(Host(name, asked_at=NOON) for name in NAMES))
+
     assert domain.look_now(make.certificate(), make.LOOK, MOMENT) == Decision(
+        changed=(asked,),
         errands=tuple(look(name) for name in NAMES),
         closed=tuple(look_id(CERTIFICATE, name) for name in NAMES),
     )
@@ -103,6 +106,30 @@ def test_name_that_was_seen_a_moment_ago_is_left_in_peace(ago, names) -> None:
     decision = domain.look_now(certificate, make.LOOK, MOMENT)
 
     assert [errand.name for errand in decision.errands] == list(names)
+
+
+def test_look_that_was_asked_for_is_not_dropped_for_another_one() -> None:
+    [asked] = domain.look_now(make.certificate(), make.LOOK, MOMENT).changed
+
+    assert domain.look_now(asked, make.LOOK, later(minutes=9)) == Decision()
+
+
+def test_who_asks_after_the_outcome_has_that_name_looked_at_again() -> None:
+    [asked] = domain.look_now(make.certificate(), make.LOOK, MOMENT).changed
+    [seen_one] = domain.note_host(asked, seen("unreachable"), later(seconds=1)).changed
+
+    decision = domain.look_now(seen_one, make.LOOK, later(seconds=4))
+
+    assert decision.errands == (look("a.example", seconds=4),)
+    assert decision.closed == (look_id(CERTIFICATE, "a.example"),)
+
+
+def test_look_whose_outcome_was_lost_can_be_asked_for_again() -> None:
+    [asked] = domain.look_now(make.certificate(), make.LOOK, MOMENT).changed
+
+    decision = domain.look_now(asked, make.LOOK, later(minutes=10))
+
+    assert [errand.name for errand in decision.errands] == list(NAMES)
 
 
 @pytest.mark.parametrize(

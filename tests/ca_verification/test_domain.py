@@ -299,6 +299,17 @@ def test_applicant_who_cannot_wait_has_the_name_looked_at_instead_of_later() -> 
     assert [one.checked_at for one in waiting.names] == [None, None]  # he waits for this look's
 
 
+def test_look_that_was_asked_for_is_not_dropped_for_another_one() -> None:
+    [asked] = check_now(make.begun(), make.look_now(A), MOMENT).changed
+    soon, late = (replace(MOMENT, now=FRIDAY + timedelta(minutes=minutes)) for minutes in (9, 10))
+
+    assert check_now(asked, make.look_now(A), soon) == Decision()
+    assert len(check_now(asked, make.look_now(B), soon).errands) == 1
+    assert len(check_now(asked, make.look_now(A), late).errands) == 1  # its outcome was lost
+    [seen] = note_check(asked, make.looked(A, "gone", on_request=True), soon).changed
+    assert len(check_now(seen, make.look_now(A), soon).errands) == 1
+
+
 NO_LONGER = {
     "proven": make.proven(make.begun(), A),
     "kept back": make.begun(stage=make.HELD_BACK),

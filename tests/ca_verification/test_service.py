@@ -1,5 +1,6 @@
 """The CA's verification on a real PostgreSQL, with a real name server, linter and signer."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -27,9 +28,11 @@ from tests.ca_verification.alone import Alone
 from tests.ca_verification.ca import TRYING, Ca
 from tests.ca_verification.certificates import csr_pem
 from tests.ca_verification.make import APPLICATION, NAMES
+from tests.shared import nameserver
 
 A, B = NAMES
 TASKS = f"{PREFIX}/verification/tasks"
+PATIENCE_SECONDS = 30.0
 
 
 def submitted(certificate_type: str, *names: str) -> ApplicationSubmitted:
@@ -189,6 +192,21 @@ async def test_value_that_has_expired_is_renewed_and_the_old_one_proves_nothing(
         ca.publish(after.challenge)
         assert await look(alone, A) == "valid"
         assert len(await alone.said(CertificateIssued)) == 1
+
+
+async def test_who_asks_faster_than_the_dns_answers_is_answered_all_the_same(ca: Ca) -> None:
+    async with ca.run() as alone:
+        await alone.hear(submitted("DV", A))
+        record = f"_certfold-challenge.{A}"
+        ca.zone[record, "TXT"] = nameserver.SILENT
+        before = await alone.said(DomainChecked)
+        path = f"{PREFIX}/applications/{APPLICATION}/names/{A}/check"
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (said := await alone.said(DomainChecked)) == before:
+                await alone.ask("POST", path, "applicant", account="acme")
+
+        assert said[-1].last_error == f"no name server has answered about {record} in time"
 
 
 async def test_name_that_is_dropped_does_not_hold_up_the_others(ca: Ca) -> None:

@@ -31,6 +31,7 @@ from shared.contracts.ca_verification import (
 from shared.decision import Decision, Moment
 
 FRESH = timedelta(seconds=2)  # nobody looks at a host again so soon
+LOST = timedelta(minutes=10)  # a look that failed is taken up again sooner than that
 LOOK_FIRST, LOOK_LONGEST = timedelta(minutes=1), timedelta(days=1)
 
 
@@ -69,15 +70,31 @@ def look(certificate: Certificate, host: Host, moment: Moment, after: timedelta)
 
 
 def look_now(certificate: Certificate | None, asked: LookAtHosts, moment: Moment) -> Decision:
-    """Look at every name at once, but at none that was seen a moment ago."""
+    """Look at every name at once, but at none that was seen a moment ago, or is looked at now.
+
+    A look that was asked for is never dropped for another one, or there would be no outcome
+    while people ask faster than hosts answer.
+    """
     certificate = held(certificate, asked.certificate_id)
-    stale = [
-        one for one in certificate.hosts if not one.seen_at or one.seen_at < moment.now - FRESH
-    ]
+    wanted = {one.name for one in certificate.hosts if _is_to_be_looked_at(one, moment)}
+    if not wanted:
+        return Decision()
+    hosts = tuple(
+        replace(one, asked_at=moment.now) if one.name in wanted else one
+        for one in certificate.hosts
+    )
+    stale = [one for one in hosts if one.name in wanted]
     return Decision(
+        changed=(replace(certificate, hosts=hosts),),
         errands=tuple(look(certificate, one, moment, timedelta()) for one in stale),
         closed=tuple(look_id(certificate.id, one.name) for one in stale),
     )
+
+
+def _is_to_be_looked_at(host: Host, moment: Moment) -> bool:
+    if host.asked_at and host.asked_at > moment.now - LOST:
+        return False
+    return host.seen_at is None or host.seen_at < moment.now - FRESH
 
 
 def note_host(certificate: Certificate | None, seen: HostSeen, moment: Moment) -> Decision:
@@ -91,6 +108,7 @@ def note_host(certificate: Certificate | None, seen: HostSeen, moment: Moment) -
         reason=seen.reason,
         seen_at=moment.now,
         looks=host.looks + 1 if seen.state == host.state else 0,
+        asked_at=None,
     )
     after = replace(
         certificate, hosts=tuple(looked if one is host else one for one in certificate.hosts)

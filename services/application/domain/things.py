@@ -148,6 +148,7 @@ class Host:
     reason: str | None = None
     seen_at: datetime | None = None
     looks: int = 0
+    asked_at: datetime | None = None  # when somebody wanted to know, if that look has no outcome
 
 
 @dataclass(frozen=True, slots=True)

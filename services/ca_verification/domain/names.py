@@ -48,6 +48,7 @@ TASKS: dict[str, tuple[tuple[Item, Role], ...]] = {
     ),
 }
 METHOD = "3.2.2.4.7"  # DNS change
+LOST = timedelta(minutes=10)  # a look that failed is taken up again sooner than that
 AGAIN_FIRST, AGAIN_LONGEST = timedelta(seconds=5), timedelta(hours=1)
 
 
@@ -107,6 +108,7 @@ def note_check(
         attempts=check.attempts + 1,
         last_error=seen.reason,
         checked_at=moment.now,
+        asked_at=None,
     )
     if moment.now >= check.challenge.expires_at:
         looked = renewed(looked, moment, "the random value has expired")
@@ -144,13 +146,15 @@ def pause(attempts: int) -> timedelta:
 def check_now(application: Application | None, asked: CheckNameNow, moment: Moment) -> Decision:
     """Look at one name at once, instead of when it would be its turn.
 
-    What was seen before is forgotten: who waits for the answer is to have that of this look.
+    What was seen before is forgotten: who waits for the answer is to have that of this look. It
+    is never dropped for another one, or there would be no outcome while people ask faster than
+    the DNS answers.
     """
     application = known(application, asked.application_id)
     check = unproven(application, asked.name)
-    if check is None:
+    if check is None or (check.asked_at and check.asked_at > moment.now - LOST):
         return Decision()
-    unseen = replace(check, checked_at=None)
+    unseen = replace(check, checked_at=None, asked_at=moment.now)
     names = tuple(unseen if one is check else one for one in application.names)
     return Decision(
         changed=(replace(application, names=names),),

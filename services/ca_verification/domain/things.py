@@ -25,6 +25,7 @@ class NameCheck:
     last_error: str | None = None
     checked_at: datetime | None = None
     dropped: bool = False
+    asked_at: datetime | None = None  # when somebody wanted to know, if that look has no outcome
 
 
 @dataclass(frozen=True, slots=True)
