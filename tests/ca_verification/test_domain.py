@@ -299,15 +299,38 @@ def test_applicant_who_cannot_wait_has_the_name_looked_at_instead_of_later() -> 
     assert [one.checked_at for one in waiting.names] == [None, None]  # he waits for this look's
 
 
-def test_look_that_was_asked_for_is_not_dropped_for_another_one() -> None:
-    [asked] = check_now(make.begun(), make.look_now(A), MOMENT).changed
-    soon, late = (replace(MOMENT, now=FRIDAY + timedelta(minutes=minutes)) for minutes in (9, 10))
+SOON = replace(MOMENT, now=FRIDAY + timedelta(minutes=9))
 
-    assert check_now(asked, make.look_now(A), soon) == Decision()
-    assert len(check_now(asked, make.look_now(B), soon).errands) == 1
-    assert len(check_now(asked, make.look_now(A), late).errands) == 1  # its outcome was lost
-    [seen] = note_check(asked, make.looked(A, "gone", on_request=True), soon).changed
-    assert len(check_now(seen, make.look_now(A), soon).errands) == 1
+
+def asked_for() -> Application:
+    [asked] = check_now(make.begun(), make.look_now(A), MOMENT).changed
+    return asked
+
+
+def test_look_that_was_asked_for_is_not_dropped_for_another_one() -> None:
+    decision = check_now(asked_for(), make.look_now(A), SOON)
+
+    assert (decision.errands, decision.closed) == ((), ())
+    assert len(check_now(asked_for(), make.look_now(B), SOON).errands) == 1
+
+
+def test_who_asks_meanwhile_has_the_name_looked_at_once_more_after_it() -> None:
+    [again] = check_now(asked_for(), make.look_now(A), SOON).changed
+    first = note_check(again, make.looked(A, "gone", on_request=True), SOON)
+    [after] = first.changed
+    second = note_check(after, make.looked(A, "gone", on_request=True), SOON)
+
+    asked = look(A, minutes=9).model_copy(update={"on_request": True})
+    assert first.errands == (asked,)
+    assert after.names[0].checked_at == SOON.now
+    assert check_now(after, make.look_now(A), SOON).errands == ()
+    assert second.errands == (look(A, minutes=9, seconds=5),)
+
+
+def test_look_whose_outcome_was_lost_can_be_asked_for_again() -> None:
+    late = replace(MOMENT, now=FRIDAY + timedelta(minutes=10))
+
+    assert len(check_now(asked_for(), make.look_now(A), late).errands) == 1
 
 
 NO_LONGER = {

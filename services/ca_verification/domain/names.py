@@ -109,21 +109,27 @@ def note_check(
         last_error=seen.reason,
         checked_at=moment.now,
         asked_at=None,
+        asked_again=False,
     )
     if moment.now >= check.challenge.expires_at:
         looked = renewed(looked, moment, "the random value has expired")
-    after = replace(
-        application,
-        names=tuple(looked if one is check else one for one in application.names),
-    )
+    if at_once := check.asked_again and not looked.valid:
+        looked = replace(looked, asked_at=moment.now)
+    after = _with(application, check, looked)
     facts: list[Event] = []
     if seen.on_request or looked.last_error != check.last_error or looked.valid:
         facts.append(checked(after, looked))
     if looked.valid:
         return proceed(after, moment, practice, (*facts, _validated(after, looked, moment)))
-    again = look(after, looked, moment.now + pause(looked.attempts))
+    wait = timedelta() if at_once else pause(looked.attempts)
+    again = look(after, looked, moment.now + wait, on_request=at_once)
     told = tell(after, tuple(facts))
     return Decision(told.changed, told.facts, (again,))
+
+
+def _with(application: Application, old: NameCheck, new: NameCheck) -> Application:
+    names = tuple(new if one is old else one for one in application.names)
+    return replace(application, names=names)
 
 
 def _validated(application: Application, check: NameCheck, moment: Moment) -> DomainValidated:
@@ -148,16 +154,17 @@ def check_now(application: Application | None, asked: CheckNameNow, moment: Mome
 
     What was seen before is forgotten: who waits for the answer is to have that of this look. It
     is never dropped for another one, or there would be no outcome while people ask faster than
-    the DNS answers.
+    the DNS answers; what it came too early for, one more look right after it will see.
     """
     application = known(application, asked.application_id)
     check = unproven(application, asked.name)
-    if check is None or (check.asked_at and check.asked_at > moment.now - LOST):
+    if check is None:
         return Decision()
+    if check.asked_at and check.asked_at > moment.now - LOST:
+        return Decision((_with(application, check, replace(check, asked_again=True)),))
     unseen = replace(check, checked_at=None, asked_at=moment.now)
-    names = tuple(unseen if one is check else one for one in application.names)
     return Decision(
-        changed=(replace(application, names=names),),
+        changed=(_with(application, check, unseen),),
         errands=(look(application, check, moment.now, on_request=True),),
         closed=(check_id(application.id, check.name),),
     )

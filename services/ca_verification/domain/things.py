@@ -26,6 +26,7 @@ class NameCheck:
     checked_at: datetime | None = None
     dropped: bool = False
     asked_at: datetime | None = None  # when somebody wanted to know, if that look has no outcome
+    asked_again: bool = False  # and wanted to know again since then
 
 
 @dataclass(frozen=True, slots=True)
