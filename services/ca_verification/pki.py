@@ -1,6 +1,7 @@
 """What every certificate points to, given out to everybody (BR 7.1.2.7.7, 7.1.2.11.2)."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,10 +13,10 @@ from fastapi.responses import Response
 
 from services.ca_verification import policy, store
 from services.ca_verification.ca.authority import Revoked
+from services.ca_verification.domain import things
 from shared.api import PROBLEMS
 from shared.clock import utc_now
 from shared.contracts.application import RevocationReason
-from shared.postgres import Transaction
 from shared.problems import not_found
 from shared.service import Parts
 
@@ -51,7 +52,8 @@ class Kept:
 class RevokedList:
     """The list of what is revoked: signed anew after each revocation, and when it is `KEEP` old.
 
-    Anybody may ask for it, as often as they like; a signature is not to be had for nothing.
+    Anybody may ask for it, as often as they like; a signature is not to be had for nothing. One
+    is made at a time, in a thread, and while no transaction is open: a list may be long.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -60,16 +62,19 @@ class RevokedList:
 
     async def current(self) -> bytes:
         """Return the list (DER), which knows of every revocation that was recorded."""
-        async with self._turn, self._parts.postgres.transaction() as tx:
-            now, revocations = self._parts.clock(), await store.count_revoked(tx)
-            kept = self._kept
-            if kept is None or kept.revocations != revocations or now - kept.at >= KEEP:
-                kept = self._kept = Kept(await self._sign(tx, now), now, revocations)
-            return kept.der
+        async with self._turn:
+            now, kept = self._parts.clock(), self._kept
+            async with self._parts.postgres.transaction() as tx:
+                revocations = await store.count_revoked(tx)
+                if kept and kept.revocations == revocations and now - kept.at < KEEP:
+                    return kept.der
+                # On one more list than they live (RFC 5280 §3.3).
+                found = await store.list_revoked(tx, now - policy.at(now.date()).crl_life)
+            der = await asyncio.to_thread(self._sign, found, now)
+            self._kept = Kept(der, now, revocations)
+            return der
 
-    async def _sign(self, tx: Transaction, now: datetime) -> bytes:
-        # On one more list than they live (RFC 5280 §3.3).
-        found = await store.list_revoked(tx, now - policy.at(now.date()).crl_life)
+    def _sign(self, found: Sequence[things.Revoked], now: datetime) -> bytes:
         revoked = [Revoked(one.serial_number, one.revoked_at, REASONS[one.reason]) for one in found]
         signed: bytes = self._parts.world.authority.crl(revoked, min(now, utc_now()))
         return signed

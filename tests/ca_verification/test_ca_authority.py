@@ -255,6 +255,14 @@ def test_a_list_of_the_revoked_is_signed_and_soon_over(tmp_path: Path) -> None:
     openssl("crl", "-inform", "DER", "-noout", "-CAfile", tmp_path / "issuing.pem", given=der)
 
 
+def test_a_long_list_holds_all_that_was_taken_back_in_order() -> None:
+    revoked = [Revoked(f"{number:x}", NOON) for number in range(1 << 64, (1 << 64) + 1000)]
+
+    crl = x509.load_der_x509_crl(authority().crl(iter(revoked), NOON))
+
+    assert [f"{one.serial_number:x}" for one in crl] == [one.serial_number for one in revoked]
+
+
 def test_a_later_list_has_a_greater_number() -> None:
     numbers = [
         x509.load_der_x509_crl(authority().crl([], NOON + timedelta(seconds=seconds)))

@@ -1,7 +1,9 @@
 """What certificates point to: the CA's certificate, and the list of those that it took back."""
 
 import asyncio
-from datetime import timedelta
+import threading
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,6 +27,11 @@ from tests.ca_verification.ca import Ca
 from tests.ca_verification.certificates import NOON, authority, csr_pem
 
 A = make.NAMES[0]
+PATIENCE_SECONDS = 10.0
+OPEN_TRANSACTIONS = """
+    SELECT count(*) FROM pg_stat_activity
+     WHERE usename = current_user AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+"""
 
 
 async def issue(ca: Ca, alone: Alone) -> CertificateIssued:
@@ -141,6 +148,30 @@ async def test_list_is_signed_anew_after_a_revocation_or_a_minute_whoever_asks_h
         ca.clock.move_to(ca.clock() + KEEP)
         third = await fetch(alone, ca.authority)
         assert number(third) > number(second)
+
+
+async def test_all_else_goes_on_while_a_list_is_signed(
+    ca: Ca, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign, begun, may_end = ca.authority.crl, threading.Event(), threading.Event()
+
+    def hold(revoked: Iterable[Revoked], now: datetime) -> bytes:
+        begun.set()
+        assert may_end.wait(PATIENCE_SECONDS)
+        return sign(revoked, now)
+
+    monkeypatch.setattr(ca.authority, "crl", hold)
+    async with ca.run() as alone:
+        asked = [asyncio.create_task(fetch(alone, ca.authority)) for _ in range(2)]
+        assert await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+        async with alone.traffic.postgres.transaction() as tx:
+            others = await tx.fetchval(OPEN_TRANSACTIONS)
+        may_end.set()
+
+        first, second = await asyncio.gather(*asked)
+
+    assert others == 0
+    assert first == second
 
 
 async def test_who_keeps_it_is_told_for_how_long(ca: Ca) -> None:

@@ -148,16 +148,16 @@ class Authority:
         """
         issuers = self.issuing.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         key_id = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuers)
+        entries = [_entry(one, now) for one in revoked]
         builder = (
-            x509.CertificateRevocationListBuilder()
+            # All at once: whoever adds them one by one copies the list each time.
+            x509.CertificateRevocationListBuilder(revoked_certificates=entries)
             .issuer_name(self.issuing.subject)
             .last_update(now)
             .next_update(now + policy.at(now.date()).crl_life - policy.ONE_SECOND)
             .add_extension(key_id, critical=False)
             .add_extension(x509.CRLNumber(int(now.timestamp() * 1000)), critical=False)
         )
-        for one in revoked:
-            builder = builder.add_revoked_certificate(_entry(one, now))
         signed = builder.sign(self._key, self._hash, ecdsa_deterministic=True)
         return signed.public_bytes(Encoding.DER)
 
