@@ -1,8 +1,5 @@
 """What the application service does when messages arrive, and what it does in the world."""
 
-import sys
-from datetime import timedelta
-
 from services.application import domain, store
 from services.application.domain.messages import (
     HostSeen,
@@ -30,15 +27,13 @@ from shared.contracts.ca_verification import (
     WithdrawalRefused,
 )
 from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceStatusChanged
-from shared.errands import Patience, does, does_many
+from shared.errands import does, does_many
 from shared.road import Road, Shelf, when, when_beside_all, when_some
 
 applications = Shelf(Application, store.load_applications, store.save_applications)
 keys = Shelf(Key, store.load_keys, store.save_keys)
 used_keys = Shelf(UsedKey, store.load_used_keys, store.save_used_keys)
 certificates = Shelf(Certificate, store.load_certificates, store.save_certificates)
-# Nobody looks after errands that are given up: what is mended goes on by itself.
-PATIENCE = Patience(longest=timedelta(minutes=5), attempts=sys.maxsize)
 
 road = Road(
     when_beside_all(
@@ -51,7 +46,7 @@ road = Road(
     ),
     when(InstanceClaimed, applications, about=lambda it: it.application_id, then=domain.begin),
     when(ClaimRefused, applications, about=lambda it: it.application_id, then=domain.refuse),
-    does_many(MakeKey, World.make_keys, executor=lambda w: w.pool, chunk=10, patience=PATIENCE),
+    does_many(MakeKey, World.make_keys, executor=lambda w: w.pool, chunk=10),
     when(KeyMade, applications, about=lambda it: it.application_id, then=domain.take_key),
     when(
         VerificationPending,
@@ -97,7 +92,7 @@ road = Road(
     ),
     when(CertificateIssued, applications, about=lambda it: it.application_id, then=domain.issue),
     when(LookAtHosts, certificates, about=lambda it: it.certificate_id, then=domain.look_now),
-    does(LookAtHost, World.look_at_host, at_once=100, patience=PATIENCE),
+    does(LookAtHost, World.look_at_host, at_once=100),
     when(HostSeen, certificates, about=lambda it: it.certificate_id, then=domain.note_host),
     shelves=(applications, keys, used_keys, certificates),
 )

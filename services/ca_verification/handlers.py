@@ -1,7 +1,5 @@
 """What the CA's verification does when messages arrive, and what it does in the world."""
 
-import sys
-from datetime import timedelta
 from functools import partial
 
 from services.ca_verification import domain, store
@@ -26,12 +24,10 @@ from shared.contracts.application import (
     RevocationRequested,
     WithdrawalRequested,
 )
-from shared.errands import Patience, does, does_together
+from shared.errands import does, does_together
 from shared.road import Road, Shelf, when
 
 applications = Shelf(Application, store.load_applications, store.save_applications)
-# Nobody looks after errands that are given up: what is mended goes on by itself.
-PATIENCE = Patience(longest=timedelta(minutes=5), attempts=sys.maxsize)
 
 
 def make_road(practice: Practice) -> Road:
@@ -44,11 +40,11 @@ def make_road(practice: Practice) -> Road:
     try_again = partial(domain.try_again, practice=practice)
     return Road(
         when(ApplicationSubmitted, applications, about=lambda it: it.application_id, then=begin),
-        does(CheckName, World.check_name, at_once=250, patience=PATIENCE),
+        does(CheckName, World.check_name, at_once=250),
         when(NameChecked, applications, about=lambda it: it.application_id, then=note_check),
         when(CheckNameNow, applications, about=lambda it: it.application_id, then=domain.check_now),
         when(DecideTask, applications, about=lambda it: it.application_id, then=decide),
-        does_together(SignCertificate, World.sign, at_once=500, chunk=25, patience=PATIENCE),
+        does_together(SignCertificate, World.sign, at_once=500, chunk=25),
         when(
             CertificateSigned, applications, about=lambda it: it.application_id, then=domain.issue
         ),
