@@ -1,6 +1,7 @@
 """Domain control validation by a change of DNS (BR 3.2.2.4.7).
 
-Whoever can publish a random value under a domain controls it, with all names under it.
+Whoever can publish a random value under a domain controls it, with all names under it. It is
+looked for from one place only: nothing is corroborated (BR 3.2.2.9), and CAA not asked (3.2.2.8).
 """
 
 from dataclasses import dataclass

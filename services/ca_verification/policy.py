@@ -1,7 +1,9 @@
 """The industry's rules that have dates: one table, keyed by the day from which a row holds.
 
-Sources: CA/Browser Forum TLS Baseline Requirements 2.2.x §3.2.2.4, 3.2.2.9, 4.2.1, 4.9.7 and 6.3.2.
+Sources: CA/Browser Forum TLS Baseline Requirements 2.2.x §3.2.2.4, 4.2.1, 4.9.7 and 6.3.2.
 A day is 86,400 seconds (BR 6.3.2), and begins at midnight UTC.
+
+Not performed: CAA (BR 3.2.2.8), and corroboration from several perspectives (BR 3.2.2.9).
 """
 
 from collections.abc import Iterator
@@ -13,7 +15,6 @@ ONE_DAY = timedelta(days=1)
 ONE_SECOND = timedelta(seconds=1)
 SIGNED_WITHIN = timedelta(hours=48)  # of notBefore (BR 7.1.2.7)
 BACKDATING = SIGNED_WITHIN - timedelta(hours=1)  # what is decided is signed a little later
-CAA_LIFE = timedelta(hours=8)  # or the record's TTL, whichever is greater (BR 3.2.2.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,6 @@ class Rules:
     since: date
     longest_validity: timedelta  # BR 6.3.2
     domain_reuse: timedelta  # of a name's or an address's validation (BR 4.2.1)
-    remote_perspectives: int  # that must have looked, beside the primary one (BR 3.2.2.9)
     organisation_reuse: timedelta = timedelta(days=398)  # BR 4.2.1, EVG 3.2.2.14.1
     random_value_life: timedelta = timedelta(days=30)  # BR 3.2.2.4.7
     crl_life: timedelta = timedelta(days=4)  # without OCSP (BR 4.9.7)
@@ -36,18 +36,12 @@ class Rules:
 
 def _table() -> Iterator[Rules]:
     days = timedelta(days=1).__mul__
-    yield (row := Rules(date(2025, 3, 15), days(398), days(398), remote_perspectives=2))
+    yield (row := Rules(date(2025, 3, 15), days(398), days(398)))
     yield (
         row := replace(
-            row,
-            since=date(2026, 3, 15),
-            longest_validity=days(200),
-            domain_reuse=days(200),
-            remote_perspectives=3,
+            row, since=date(2026, 3, 15), longest_validity=days(200), domain_reuse=days(200)
         )
     )
-    yield (row := replace(row, since=date(2026, 6, 15), remote_perspectives=4))
-    yield (row := replace(row, since=date(2026, 12, 15), remote_perspectives=5))
     yield (
         row := replace(
             row, since=date(2027, 3, 15), longest_validity=days(100), domain_reuse=days(100)
@@ -65,16 +59,6 @@ def at(day: date) -> Rules:
     if not held:
         raise LookupError(f"no rules are known for {day}: the table begins {TABLE[0].since}")
     return held[-1]
-
-
-def may_fail(remote_perspectives: int) -> int:
-    """Tell how many of so many remote perspectives may disagree (BR 3.2.2.9): 2-5: 1, 6+: 2.
-
-    Raises ValueError for fewer than two, with which nothing can be corroborated.
-    """
-    if remote_perspectives < 2:  # noqa: PLR2004 - the rule's own number
-        raise ValueError("two remote perspectives are the least")
-    return 1 if remote_perspectives < 6 else 2  # noqa: PLR2004 - likewise
 
 
 def validity(day: date) -> timedelta:

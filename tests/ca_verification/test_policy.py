@@ -12,25 +12,23 @@ MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2031, 1, 1), timezones=st.
 
 
 @pytest.mark.parametrize(
-    ("day", "validity", "reuse", "perspectives"),
+    ("day", "validity", "reuse"),
     [
-        (date(2026, 3, 14), 398, 398, 2),
-        (date(2026, 3, 15), 200, 200, 3),
-        (date(2026, 11, 22), 200, 200, 4),
-        (date(2026, 12, 15), 200, 200, 5),
-        (date(2027, 3, 14), 200, 200, 5),
-        (date(2027, 3, 15), 100, 100, 5),
-        (date(2029, 3, 14), 100, 100, 5),
-        (date(2029, 3, 15), 47, 10, 5),
+        (date(2026, 3, 14), 398, 398),
+        (date(2026, 3, 15), 200, 200),
+        (date(2026, 11, 22), 200, 200),
+        (date(2027, 3, 14), 200, 200),
+        (date(2027, 3, 15), 100, 100),
+        (date(2029, 3, 14), 100, 100),
+        (date(2029, 3, 15), 47, 10),
     ],
 )
-def test_each_day_has_its_rules(day: date, validity: int, reuse: int, perspectives: int) -> None:
+def test_each_day_has_its_rules(day: date, validity: int, reuse: int) -> None:
     rules = policy.at(day)
 
     assert rules.longest_validity == timedelta(days=validity)
     assert policy.validity(day) == timedelta(days=validity - 1)
     assert rules.domain_reuse == timedelta(days=reuse)
-    assert rules.remote_perspectives == perspectives
     assert rules.organisation_reuse == timedelta(days=398)
     assert rules.random_value_life == timedelta(days=30)
 
@@ -50,16 +48,6 @@ def test_the_rules_only_ever_tighten(one: date, other: date) -> None:
 
 def test_the_table_is_in_order() -> None:
     assert all(one.since < next_.since for one, next_ in pairwise(policy.TABLE))
-
-
-@pytest.mark.parametrize(("perspectives", "may_fail"), [(2, 1), (5, 1), (6, 2), (9, 2)])
-def test_few_perspectives_may_disagree(perspectives: int, may_fail: int) -> None:
-    assert policy.may_fail(perspectives) == may_fail
-
-
-def test_one_perspective_corroborates_nothing() -> None:
-    with pytest.raises(ValueError, match="two remote perspectives"):
-        policy.may_fail(1)
 
 
 def test_a_certificate_of_today_lives_199_days_to_its_last_second() -> None:
