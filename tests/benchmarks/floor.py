@@ -17,12 +17,12 @@ import asyncpg
 from cryptography import x509
 
 from services.ca_verification import policy
-from services.ca_verification.ca.plan import Plan, Profile, Subject, new_serial
+from services.ca_verification.ca.plan import Plan, Profile, Subject
 from shared.postgres import Connection
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.ours import NAMES
 from tests.benchmarks.people import ORGANISATION, Order
-from tests.benchmarks.signing import sign
+from tests.benchmarks.signing import new_serial, sign
 
 METHODS = ("execute", "fetch", "fetchrow", "fetchval")
 PROFILE = Profile("http://pki.certfold.example")

@@ -13,7 +13,7 @@ from tests.benchmarks.table import Finding, Section
 
 NOTES = """\
 The rules of the CA/Browser Forum on one OV certificate, in this process. The service does it in
-worker processes of its own, outside of any transaction; the lifecycle above is measured without.
+worker processes of its own, outside of any transaction; lifecycles are measured without.
 """
 
 

@@ -1,10 +1,18 @@
 """One signature, without specimen and lint: what floor and baseline sign with."""
 
+import secrets
+
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.ca_verification.ca.authority import Authority, Signed
-from services.ca_verification.ca.plan import Plan
+from services.ca_verification.ca.plan import SERIAL_BITS, Plan
+
+
+def new_serial() -> str:
+    """Draw a serial number of 158 bits of chance, in hex, as the CA does."""
+    top = 1 << (SERIAL_BITS - 1)
+    return f"{top | secrets.randbelow(top):x}"
 
 
 def sign(authority: Authority, plan: Plan) -> Signed:

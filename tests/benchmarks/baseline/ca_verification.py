@@ -9,7 +9,7 @@ from faststream.kafka import KafkaMessage, KafkaRouter
 
 from services.ca_verification import business_days, dcv, policy
 from services.ca_verification.ca.authority import Authority
-from services.ca_verification.ca.plan import Plan, Profile, Subject, new_serial
+from services.ca_verification.ca.plan import Plan, Profile, Subject
 from services.ca_verification.domain.waiting import NEXT_ACTIONS, REASONS
 from shared.contracts.application import ApplicationEvent, ApplicationSubmitted
 from shared.contracts.ca_verification import (
@@ -24,7 +24,7 @@ from shared.contracts.ca_verification import (
 )
 from shared.dnsnames import authorization_domain
 from tests.benchmarks.baseline.messaging import Database, is_a, is_new, listen, pass_by, publish
-from tests.benchmarks.signing import sign
+from tests.benchmarks.signing import new_serial, sign
 
 ME = "ca_verification"
 ITEMS = ("organisation_identity", "callback")
