@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter
 
-from services.ca_verification.ca.plan import Plan, PlanRefusedError, Subject, new_serial
+from services.ca_verification.ca.plan import Plan, PlanRefusedError, Subject
 from shared.contracts.application import Organisation
 from tests.ca_verification.certificates import ACME, ACME_EV, NOON, plan
 
@@ -76,12 +76,3 @@ def test_a_certificate_says_of_an_organisation_what_its_type_requires() -> None:
     assert Subject.of(ORGANISATION, "DV") is None
     assert Subject.of(ORGANISATION, "OV") == ACME
     assert Subject.of(ORGANISATION, "EV") == ACME_EV
-
-
-def test_a_serial_number_is_drawn_anew_and_as_a_plan_wants_it() -> None:
-    drawn = {new_serial() for _ in range(100)}
-
-    assert len(drawn) == 100
-    for number in drawn:
-        assert len(number) == 40
-        assert plan(serial_number=number).serial_number == number

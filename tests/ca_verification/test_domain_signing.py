@@ -34,6 +34,7 @@ from shared.contracts.ca_verification import (
 )
 from shared.decision import Decision
 from tests.ca_verification import make
+from tests.ca_verification.certificates import plan
 from tests.ca_verification.make import (
     APPLICATION,
     CERTIFICATE,
@@ -115,6 +116,7 @@ def test_serial_number_is_positive_of_at_most_20_octets_and_follows_from_the_sec
     serials = [serial_number(replace(MOMENT, secret=one)) for one in (secret, other)]
 
     assert [int(one, 16).bit_length() for one in serials] == [159, 159]
+    assert [plan(serial_number=one).serial_number for one in serials] == serials
     assert (serials[0] == serials[1]) == (secret == other)
 
 

@@ -1,6 +1,5 @@
 """What is going to be certified: decided once, remembered, and signed from then on."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,6 @@ from shared.dnsnames import WILDCARD, canonical, is_address
 
 LEAST_SERIAL = 1 << 64
 SERIAL_BITS = 159  # positive and at most 20 octets (RFC 5280 §4.1.2.2)
-ENTROPY_BITS = SERIAL_BITS - 1
 
 _BUSINESS_CATEGORY: dict[OrganisationType, str] = {  # EVG 7.1.4.2.3
     "private": "Private Organization",
@@ -100,11 +98,6 @@ class Plan:
     def __post_init__(self) -> None:
         if reasons := tuple(_reasons(self)):
             raise PlanRefusedError(reasons)
-
-
-def new_serial() -> str:
-    """Draw a serial number: 40 hex digits, below 2^159, 158 bits of chance (BR 7.1.2.7)."""
-    return f"{1 << ENTROPY_BITS | secrets.randbits(ENTROPY_BITS):x}"
 
 
 def _reasons(plan: Plan) -> Iterator[str]:

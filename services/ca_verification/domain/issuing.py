@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from services.ca_verification import policy
+from services.ca_verification.ca.plan import SERIAL_BITS
 from services.ca_verification.domain.messages import (
     CertificateNotLinted,
     CertificateSigned,
@@ -40,7 +41,6 @@ from shared.contracts.ca_verification import (
 from shared.decision import Decision, Moment
 
 SERIAL_BYTES = 20
-SERIAL_BITS = 159  # positive, at most 20 octets (RFC 5280 §4.1.2.2)
 LINT_AGAIN = timedelta(hours=1)
 
 
