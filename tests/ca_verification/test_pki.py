@@ -30,7 +30,7 @@ A = make.NAMES[0]
 PATIENCE_SECONDS = 10.0
 OPEN_TRANSACTIONS = """
     SELECT count(*) FROM pg_stat_activity
-     WHERE usename = current_user AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+     WHERE usename = current_user AND state = 'idle in transaction'
 """
 
 
