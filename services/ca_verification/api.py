@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from services.ca_verification import pki, store
@@ -68,13 +68,14 @@ class DecisionBody(BaseModel):
 def api(parts: Parts) -> FastAPI:
     """Serve officers, and applicants who cannot wait."""
     app = make_api(parts, "CA verification")
-    _officers(app, parts)
-    _applicants(app, parts)
+    _list(app, parts)
+    _decide(app, parts)
+    _check(app, parts)
     pki.publish(app, parts)
     return app
 
 
-def _officers(app: FastAPI, parts: Parts) -> None:
+def _list(app: FastAPI, parts: Parts) -> None:
     @app.get(f"{PREFIX}/verification/tasks", tags=["verification"])
     async def list_tasks(
         piece: ASlice,
@@ -95,13 +96,17 @@ def _officers(app: FastAPI, parts: Parts) -> None:
         shown = [one for one in tasks if status is None or one.status == status]
         return Page(items=shown, next_cursor=page.next_cursor)
 
-    async def find(task_id: UUID) -> tuple[Application, Task]:
-        async with parts.postgres.transaction() as tx:
-            found = await store.find_application_of_task(tx, task_id)
-        if found is None:
-            raise not_found("task", task_id)
-        return found, next(one for one in found.tasks if one.id == task_id)
 
+async def find(parts: Parts, task_id: UUID) -> tuple[Application, Task]:
+    """Read a task and its application, or say that there is none."""
+    async with parts.postgres.transaction() as tx:
+        found = await store.find_application_of_task(tx, task_id)
+    if found is None:
+        raise not_found("task", task_id)
+    return found, next(one for one in found.tasks if one.id == task_id)
+
+
+def _decide(app: FastAPI, parts: Parts) -> None:
     @app.post(
         f"{PREFIX}/verification/tasks/{{task_id}}/decision",
         tags=["verification"],
@@ -113,7 +118,7 @@ def _officers(app: FastAPI, parts: Parts) -> None:
         task_id: UUID, body: DecisionBody, wish: AWish, person: Annotated[Person, DECIDERS]
     ) -> Response:
         """Decide a task; a refusal rejects the application."""
-        application, task = await find(task_id)
+        application, task = await find(parts, task_id)
         if task.role != person.role:
             raise Problem(HTTPStatus.FORBIDDEN, f"this is a task for a {task.role}")
         await carry(
@@ -130,15 +135,14 @@ def _officers(app: FastAPI, parts: Parts) -> None:
                 evidence=body.evidence,
             ),
         )
-        shown = view(*await find(task_id))
-        headers = {"location": f"{PREFIX}/verification/tasks"}
-        if wish.wait_seconds:
-            headers["preference-applied"] = f"wait={wish.wait_seconds}"
-        status = HTTPStatus.OK if wish.wait_seconds else HTTPStatus.ACCEPTED
-        return JSONResponse(shown.model_dump(mode="json"), int(status), headers)
+
+        async def show() -> TaskView:
+            return view(*await find(parts, task_id))
+
+        return await accepted(wish, f"{PREFIX}/verification/tasks", show, lambda _: True)
 
 
-def _applicants(app: FastAPI, parts: Parts) -> None:
+def _check(app: FastAPI, parts: Parts) -> None:
     @app.post(
         f"{PREFIX}/applications/{{application_id}}/names/{{name}}/check",
         tags=["application"],
