@@ -51,4 +51,4 @@ def serve(app: FastAPI, parts: Parts) -> None:
             auto_create=body.auto_create,
         )
         await carry(parts, person.account, wish, lambda _: command)
-        return done(wish, await show(person.account), f"{PREFIX}/account")
+        return await done(wish, await show(person.account), f"{PREFIX}/account")

@@ -1,14 +1,13 @@
 """What all answers of the inventory have in common."""
 
-from http import HTTPStatus
 from uuid import UUID
 
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from services.inventory import store
 from services.inventory.domain.things import Instance
-from shared.api import Person, Wish, allow
+from shared.api import Person, Wish, accepted, allow
 from shared.problems import not_found
 from shared.service import Parts
 
@@ -27,10 +26,10 @@ async def find(parts: Parts, instance_id: UUID, person: Person) -> tuple[Instanc
     return found[0]
 
 
-def done(wish: Wish, shown: BaseModel, location: str) -> Response:
+async def done(wish: Wish, shown: BaseModel, location: str) -> Response:
     """Answer a command that was decided at once: it need not be waited for, but may be."""
-    headers = {"location": location}
-    if wish.wait_seconds:
-        headers["preference-applied"] = f"wait={wish.wait_seconds}"
-    status = HTTPStatus.OK if wish.wait_seconds else HTTPStatus.ACCEPTED
-    return JSONResponse(shown.model_dump(mode="json"), int(status), headers)
+
+    async def show() -> BaseModel:
+        return shown
+
+    return await accepted(wish, location, show, lambda _: True)

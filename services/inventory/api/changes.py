@@ -36,7 +36,7 @@ def serve(app: FastAPI, parts: Parts) -> None:
         await find(parts, instance_id, person)
         await carry(parts, person.account, wish, lambda _: command)
         shown = view(*await find(parts, instance_id, person), parts.settings.rulebook)
-        return done(wish, shown, f"{PREFIX}/instances/{instance_id}")
+        return await done(wish, shown, f"{PREFIX}/instances/{instance_id}")
 
     @app.post(
         f"{PREFIX}/instances/{{instance_id}}/refund",

@@ -82,7 +82,7 @@ def _refund(app: FastAPI, parts: Parts) -> None:
             ),
         )
         left = await _purchase(parts, person.account, purchase_id) or bought
-        return done(wish, quota(left), f"{PREFIX}/quota")
+        return await done(wish, quota(left), f"{PREFIX}/quota")
 
 
 def _create(app: FastAPI, parts: Parts) -> None:
@@ -115,7 +115,7 @@ def _create(app: FastAPI, parts: Parts) -> None:
         async with parts.postgres.transaction() as tx:
             made = await store.list_lot(tx, parts.clock(), carried.reference)
         items = Items(items=[view(*one, parts.settings.rulebook) for one in made])
-        return done(
+        return await done(
             wish, items, f"{PREFIX}/instances?{urlencode({'purchase_id': body.purchase_id})}"
         )
 
