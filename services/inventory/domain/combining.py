@@ -90,7 +90,8 @@ def alone_objections(one: Instance, rules: Rules) -> Iterator[Objection]:
         yield _objection("already_combined", one, "what was combined cannot be combined again")
     if one.names.ip and not rules.ip_ok and one.certificate_type != "EV":
         yield _objection("ip_not_combinable", one, "IP addresses cannot be combined")
-    yield from ev_objections(one.certificate_type, one.names, str(one.id))
+    if one.certificate_type == "EV":
+        yield from ev_objections(one.certificate_type, one.names, str(one.id))
 
 
 def _of_stage(one: Instance, rules: Rules) -> Iterator[Objection]:
