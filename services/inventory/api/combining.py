@@ -28,6 +28,7 @@ from shared.service import Parts
 MOST_MEMBERS = 1000
 MOST_INSTANCES = 10_000  # of an account that are looked at
 MOST_GIVEN = 1000
+HELD = {"single": "a single name", "wildcard": "a wildcard name", "ip": "an IP address"}
 
 
 class PreviewBody(BaseModel):
@@ -155,13 +156,13 @@ def _notes(found: Plan, names: Sequence[dnsnames.Name]) -> Iterator[Objection]:
                 subject=one.text,
                 message=f"*.{one.text.partition('.')[2]} covers it: it need not be named",
             )
-    for kind in ("single", "wildcard", "ip"):
-        spare = [k for k in ("single", "wildcard", "ip") if k != kind and _spare(found, k, names)]
+    for kind in HELD:
+        spare = [k for k in HELD if k != kind and _spare(found, k, names)]
         if getattr(found.missing, kind) and spare:
             yield Objection(
                 code="kinds_are_apart",
                 subject=kind,
-                message=f"a {' or '.join(spare)} slot does not hold a {kind} name",
+                message=f"a {' or '.join(spare)} slot does not hold {HELD[kind]}",
             )
     if found.missing.total and len(names) > (most := Rules().most_names):
         yield Objection(
