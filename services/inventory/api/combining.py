@@ -156,13 +156,13 @@ def _notes(found: Plan, names: Sequence[dnsnames.Name]) -> Iterator[Objection]:
                 subject=one.text,
                 message=f"*.{one.text.partition('.')[2]} covers it: it need not be named",
             )
-    for kind in HELD:
+    for kind, name in HELD.items():
         spare = [k for k in HELD if k != kind and _spare(found, k, names)]
         if getattr(found.missing, kind) and spare:
             yield Objection(
                 code="kinds_are_apart",
                 subject=kind,
-                message=f"a {' or '.join(spare)} slot does not hold {HELD[kind]}",
+                message=f"a {' or '.join(spare)} slot does not hold {name}",
             )
     if found.missing.total and len(names) > (most := Rules().most_names):
         yield Objection(
