@@ -10,6 +10,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from shared import kafka
 from shared.cloudevents import NotUnderstood, understand
 from shared.kafka import AT_ONCE, Listening, Prompt
 from shared.parking import Parked, list_parked
@@ -143,3 +144,24 @@ async def test_batch_that_was_not_acknowledged_is_read_again(stack, topic, promp
         again = await take(prompt, reader, 2)
 
     assert [one.offset for one in again] == [0, 1]
+
+
+class Silent:
+    """A consumer that can read nothing, for as long as anybody asks."""
+
+    async def getmany(self, **_: object) -> None:
+        raise OSError("nobody is there")
+
+    def assignment(self) -> frozenset[object]:
+        return frozenset()
+
+
+async def test_reading_is_tried_again_however_long_it_fails(prompt, caplog, monkeypatch) -> None:
+    caplog.set_level("CRITICAL", "shared.kafka")
+    monkeypatch.setattr(kafka, "LONGEST_PAUSE_SECONDS", 0.0004)
+    prompt.listening.pause = 0.0001
+
+    for _ in range(1100):  # 2 ** 1100 is no float
+        assert await Prompt.get_msg(prompt, Silent()) == ()
+
+    assert prompt.listening.pause == 0.0004
