@@ -89,6 +89,10 @@ def allow(*roles: Role) -> Any:
     return Depends(caller)
 
 
+ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
+APPLICANT = allow("applicant")
+
+
 def make_api(parts: Parts, title: str) -> FastAPI:
     """Begin a service's API: problems, and the messages that wait for a person."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
@@ -272,7 +276,7 @@ class ParkedView(BaseModel):
 
 def _view(one: parking.Parked) -> ParkedView:
     def text(raw: bytes | None) -> str | None:
-        return None if raw is None else raw[:100_000].decode(errors="backslashreplace")
+        return None if raw is None else raw[: parking.SHOWN_BYTES].decode(errors="backslashreplace")
 
     return ParkedView(
         id=one.id,

@@ -15,6 +15,7 @@ from services.ca_verification.domain.messages import CheckNameNow, DecideTask
 from services.ca_verification.domain.things import Application, Decided, Task, Verifying
 from services.ca_verification.domain.waiting import open_tasks, progress
 from shared.api import (
+    APPLICANT,
     PREFIX,
     PROBLEMS,
     ASlice,
@@ -34,7 +35,6 @@ from shared.service import Parts
 
 OFFICERS = allow("officer", "reviewer", "auditor")
 DECIDERS = allow("officer", "reviewer")
-APPLICANT = allow("applicant")
 
 TaskStatus = Literal["open", "waiting", "confirmed", "refused", "closed"]
 

@@ -17,6 +17,8 @@ from services.combination.domain import (
     Requested,
 )
 from shared.api import (
+    ANYONE,
+    APPLICANT,
     PREFIX,
     PROBLEMS,
     ASlice,
@@ -24,7 +26,6 @@ from shared.api import (
     Page,
     Person,
     accepted,
-    allow,
     carry,
     make_api,
 )
@@ -36,8 +37,6 @@ from shared.service import Parts
 from shared.tables import WantsCsv, listed
 
 MOST_MEMBERS = 1000
-ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
-APPLICANT = allow("applicant")
 
 
 class CombineBody(BaseModel):

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic_core import from_json, to_json
 
-from shared.api import PREFIX, PROBLEMS, Person, allow
+from shared.api import ANYONE, PREFIX, PROBLEMS, Person
 from shared.contracts.application import ApplicationEvent
 from shared.contracts.base import Objection
 from shared.contracts.ca_verification import VerificationEvent
@@ -38,7 +38,6 @@ MOST_AT_ONCE = 200  # records read before others get their turn
 # Then the stream ends, and whoever comes again shows the token again.
 LONGEST_SECONDS = 900.0
 LONGEST_CURSOR = 2000
-ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
 
 Offsets = dict[TopicPartition, int]
 Who: TypeAlias = Callable[[Request], Awaitable[Person | None]]

@@ -4,12 +4,9 @@ from uuid import UUID
 
 from services.application import store
 from services.application.domain.things import Application, Certificate
-from shared.api import Person, allow
+from shared.api import Person
 from shared.problems import not_found
 from shared.service import Parts
-
-ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
-APPLICANT = allow("applicant")
 
 
 async def find_application(parts: Parts, application_id: UUID, person: Person) -> Application:

@@ -7,10 +7,21 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 
 from services.application import form, store
-from services.application.api.answers import ANYONE, APPLICANT, find_application
+from services.application.api.answers import find_application
 from services.application.domain.messages import RequestApplication
 from services.application.views import ApplicationView, show_application
-from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, accepted, carry
+from shared.api import (
+    ANYONE,
+    APPLICANT,
+    PREFIX,
+    PROBLEMS,
+    ASlice,
+    AWish,
+    Page,
+    Person,
+    accepted,
+    carry,
+)
 from shared.dnsnames import SANDBOX
 from shared.service import Parts
 from shared.tables import WantsCsv, listed

@@ -8,9 +8,9 @@ from fastapi import FastAPI, Query
 from fastapi.responses import Response
 
 from services.application import downloads, keys, store
-from services.application.api.answers import APPLICANT, find_certificate
+from services.application.api.answers import find_certificate
 from services.application.domain.things import Certificate
-from shared.api import PREFIX, PROBLEMS, Person
+from shared.api import APPLICANT, PREFIX, PROBLEMS, Person
 from shared.contracts.base import Objection
 from shared.problems import refused
 from shared.service import Parts

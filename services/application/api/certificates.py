@@ -8,10 +8,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from services.application import store
-from services.application.api.answers import ANYONE, find_certificate
+from services.application.api.answers import find_certificate
 from services.application.domain.messages import RequestRevocation
 from services.application.views import CertificateView, show_certificate
-from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, accepted, allow, carry
+from shared.api import ANYONE, PREFIX, PROBLEMS, ASlice, AWish, Page, Person, accepted, allow, carry
 from shared.contracts.application import RevocationReason
 from shared.problems import refused
 from shared.service import Parts

@@ -6,10 +6,10 @@ from uuid import UUID
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-from services.application.api.answers import APPLICANT, find_application
+from services.application.api.answers import find_application
 from services.application.domain.messages import RequestNameDrop, RequestWithdrawal
 from services.application.views import ApplicationView, show_application
-from shared.api import PREFIX, PROBLEMS, AWish, Person, accepted, carry
+from shared.api import APPLICANT, PREFIX, PROBLEMS, AWish, Person, accepted, carry
 from shared.problems import not_found, refused
 from shared.service import Parts
 

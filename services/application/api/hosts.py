@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import FastAPI
 
-from services.application.api.answers import ANYONE, find_certificate
+from services.application.api.answers import find_certificate
 from services.application.domain import FRESH
 from services.application.domain.messages import LookAtHosts
 from services.application.views import Installations, show_installations
-from shared.api import PREFIX, PROBLEMS, Person, Wish, carry, outcome
+from shared.api import ANYONE, PREFIX, PROBLEMS, Person, Wish, carry, outcome
 from shared.service import Parts
 
 LOOK_SECONDS = 8

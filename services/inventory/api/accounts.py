@@ -7,10 +7,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from services.inventory import store
-from services.inventory.api.answers import APPLICANT, done
+from services.inventory.api.answers import done
 from services.inventory.domain.messages import SetAutoCreate
 from services.inventory.domain.things import account_key
-from shared.api import PREFIX, AWish, Person, carry
+from shared.api import APPLICANT, PREFIX, AWish, Person, carry
 from shared.service import Parts
 
 

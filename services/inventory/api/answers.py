@@ -7,12 +7,9 @@ from pydantic import BaseModel
 
 from services.inventory import store
 from services.inventory.domain.things import Instance
-from shared.api import Person, Wish, accepted, allow
+from shared.api import Person, Wish, accepted
 from shared.problems import not_found
 from shared.service import Parts
-
-ANYONE = allow("applicant", "officer", "reviewer", "auditor", "operator")
-APPLICANT = allow("applicant")
 
 
 async def find(parts: Parts, instance_id: UUID, person: Person) -> tuple[Instance, str]:

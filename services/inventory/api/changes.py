@@ -7,10 +7,10 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from services.inventory.api.answers import APPLICANT, done, find
+from services.inventory.api.answers import done, find
 from services.inventory.domain.messages import AnnotateInstance, RefundInstance, SetHosting, Tag
 from services.inventory.views import InstanceView, view
-from shared.api import PREFIX, PROBLEMS, AWish, Person, Wish, carry
+from shared.api import APPLICANT, PREFIX, PROBLEMS, AWish, Person, Wish, carry
 from shared.contracts.base import Command, Text
 from shared.service import Parts
 

@@ -12,14 +12,13 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
 from services.inventory import store
-from services.inventory.api.answers import APPLICANT
 from services.inventory.domain import combining
 from services.inventory.domain.planning import Plan, Stock, plan
 from services.inventory.domain.policy import Rulebook, Rules
 from services.inventory.domain.things import Instance
 from services.inventory.views import Preview, preview
 from shared import dnsnames
-from shared.api import PREFIX, PROBLEMS, Person
+from shared.api import APPLICANT, PREFIX, PROBLEMS, Person
 from shared.contracts.base import Names, Objection, Text
 from shared.contracts.purchases import CertificateType
 from shared.problems import invalid

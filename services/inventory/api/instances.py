@@ -7,9 +7,9 @@ from fastapi import FastAPI, Query
 from fastapi.responses import Response
 
 from services.inventory import store
-from services.inventory.api.answers import ANYONE, find
+from services.inventory.api.answers import find
 from services.inventory.views import HistoryEntry, InstanceView, view
-from shared.api import PREFIX, PROBLEMS, ASlice, Page, Person
+from shared.api import ANYONE, PREFIX, PROBLEMS, ASlice, Page, Person
 from shared.contracts.inventory import InstanceStatus
 from shared.contracts.purchases import CertificateType
 from shared.service import Parts

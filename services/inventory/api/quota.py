@@ -8,11 +8,11 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from services.inventory import store
-from services.inventory.api.answers import ANYONE, APPLICANT, done
+from services.inventory.api.answers import done
 from services.inventory.domain.messages import CreateInstances, RefundQuota
 from services.inventory.domain.things import Purchase
 from services.inventory.views import Items, Quota, quota, view
-from shared.api import PREFIX, PROBLEMS, ASlice, AWish, Page, Person, carry
+from shared.api import ANYONE, APPLICANT, PREFIX, PROBLEMS, ASlice, AWish, Page, Person, carry
 from shared.contracts.base import ForeignId
 from shared.problems import not_found
 from shared.service import Parts
