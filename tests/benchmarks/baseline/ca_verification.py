@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from asyncpg import Connection, Pool
@@ -231,17 +232,18 @@ async def pending(connection: Connection, application_id: UUID) -> VerificationP
         instance_id=submitted.instance_id,
         waiting_on=tuple(waits),
         expected_by=row["expected_by"],
-        names=tuple(
-            NameProgress(
-                name=one["name"],
-                state="valid" if one["valid"] else "pending",
-                challenge=Challenge(
-                    record_name=f"{dcv.LABEL}.{authorization_domain(one['name'])}",
-                    record_value=one["record_value"],
-                    expires_at=row["expected_by"],
-                ),
-            )
-            for one in names
+        names=tuple(_progress(one, row["expected_by"]) for one in names),
+    )
+
+
+def _progress(name: Any, expires_at: datetime) -> NameProgress:
+    return NameProgress(
+        name=name["name"],
+        state="valid" if name["valid"] else "pending",
+        challenge=Challenge(
+            record_name=f"{dcv.LABEL}.{authorization_domain(name['name'])}",
+            record_value=name["record_value"],
+            expires_at=expires_at,
         ),
     )
 
