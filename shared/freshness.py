@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.kafka import Listening, Witness
-from shared.outbox import Relay
+from shared.relay import Relay
 from shared.traffic import Traffic
 
 LONGEST_SECONDS = 1.0

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 
 from shared.clock import Clock
 from shared.kafka import Listening, Witness
-from shared.outbox import Relay
 from shared.postgres import Postgres
+from shared.relay import Relay
 from shared.runner import Runner
 from shared.traffic import Traffic
 

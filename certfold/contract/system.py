@@ -39,7 +39,7 @@ def _service(name: str) -> Service:
     settings: type[Settings] = import_module(f"services.{name}.settings").Settings
     postgres = Postgres("")
     parts = Parts(
-        Traffic(name, blueprint.road, postgres, wake=lambda: None),
+        Traffic(name, blueprint.road, postgres, wake=lambda _: None),
         postgres,
         _told_nothing(settings),
         utc_now,

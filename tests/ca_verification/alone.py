@@ -87,7 +87,7 @@ async def running(
 ) -> AsyncIterator[Alone]:
     """Run a service's road, errands and API on the schema that `dsn` owns."""
     async with Postgres(dsn) as postgres:
-        traffic = Traffic("alone", road, postgres, wake=lambda: None, clock=clock)
+        traffic = Traffic("alone", road, postgres, wake=lambda _: None, clock=clock)
         settings = SimpleNamespace(console_secret=SECRET, **chosen)
         runner = Runner(traffic, world)
         await runner.start()

@@ -52,7 +52,7 @@ class Watched(Postgres):
 async def replicas(inventory_dsn: str) -> AsyncIterator[Sequence[Traffic]]:
     async with Watched(inventory_dsn) as one, Watched(inventory_dsn) as other:
         yield [
-            Traffic("inventory", handlers.make_road(BUILT_IN), postgres, wake=lambda: None)
+            Traffic("inventory", handlers.make_road(BUILT_IN), postgres, wake=lambda _: None)
             for postgres in (one, other)
         ]
         assert (one.faults, other.faults) == ([], [])  # no deadlock, not even one that healed
@@ -168,7 +168,7 @@ async def test_who_comes_while_another_decides_waits_and_sees_what_became_of_it(
     shelf = replace(handlers.instances, load=load)
     monkeypatch.setattr(handlers, "instances", shelf)
     slow = Traffic(
-        "inventory", handlers.make_road(BUILT_IN), replicas[0].postgres, wake=lambda: None
+        "inventory", handlers.make_road(BUILT_IN), replicas[0].postgres, wake=lambda _: None
     )
     await stock(replicas[0], *(make.instance(one) for one in (A, B, C)))
 

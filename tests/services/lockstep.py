@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from msgspec import msgpack
+
 from services.console.domain import IssueToken, RevokeToken
-from shared.cloudevents import understand
+from shared.cloudevents import Headers, understand
 from shared.contracts.base import Command, Event
 from shared.contracts.purchases import PurchaseEvent
 from shared.errands import Duty, Taken
 from shared.migrate import migrate
-from shared.outbox import wire_headers
+from shared.relay import wire_headers
 from shared.service import Service
 from tests.benchmarks import ours
 from tests.benchmarks.ground import Ground
@@ -83,7 +85,7 @@ class Lockstep(Ours):
             WITH gone AS (DELETE FROM {name}.outbox RETURNING *) SELECT * FROM gone ORDER BY id
             """
         )
-        return [Record(row["value"], wire_headers(row), topic=row["topic"]) for row in rows]
+        return [_delivered(row) for row in rows]
 
     async def _hand_over(self, records: Sequence[Record]) -> None:
         for traffic in self.traffic.values():
@@ -114,6 +116,11 @@ class Lockstep(Ours):
                 await asyncio.gather(*map(service.traffic.carry, heard))
             count += len(rows)
         return count
+
+
+def _delivered(row: Any) -> Record:
+    headers = msgpack.decode(row["headers"], type=Headers)
+    return Record(row["value"], wire_headers(headers, row["sequence"]), topic=row["topic"])
 
 
 async def _performed(service: Service, duty: Duty, row: Any) -> Any:

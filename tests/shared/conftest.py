@@ -26,7 +26,7 @@ async def service(dsn: str, postgres: Postgres) -> AsyncIterator[Service]:
 
 @pytest.fixture
 def traffic(postgres: Postgres) -> Traffic:
-    return Traffic("tally", road, postgres, wake=lambda: None)
+    return Traffic("tally", road, postgres, wake=lambda _: None)
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ class Service:
         self.traffic = self.new_traffic(self.postgres)
 
     def new_traffic(self, postgres: Postgres) -> Traffic:
-        return Traffic("tally", make_road(), postgres, wake=lambda: None, clock=self.clock)
+        return Traffic("tally", make_road(), postgres, wake=lambda _: None, clock=self.clock)
 
     def world(self, **more: bool) -> World:
         return World(self.clock, self.fetching, **more)

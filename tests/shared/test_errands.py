@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -17,8 +17,9 @@ from shared.contracts.base import Event
 from shared.errands import Patience
 from shared.postgres import Connection, Postgres, Transaction
 from shared.runner import travel
-from tests.shared.errands import A_WHILE, new_id
+from tests.shared.errands import A_WHILE, Begin, new_id
 from tests.shared.make import NOON, A
+from tests.shared.wire import wire_to
 
 
 async def test_errand_is_done_its_outcome_has_its_effect_and_nothing_is_left(service) -> None:
@@ -307,6 +308,46 @@ def statements(monkeypatch) -> list[str]:
     monkeypatch.setattr(Postgres, "transaction", overheard)
     monkeypatch.setattr(runner_module.asyncpg, "connect", overheard_connect)
     return seen
+
+
+async def test_what_is_due_at_once_is_begun_without_a_look_into_the_table(
+    service, statements
+) -> None:
+    runner = await service.runner()
+    await runner.settled()
+    statements.clear()
+
+    await service.begin(A, fetch=True, ring=NOON + A_WHILE)
+    await service.until_said(1)
+    await runner.settled()
+
+    assert not [sql for sql in statements if "WITH dead" in sql or "min(one.due)" in sql]
+    await travel(service.clock, NOON + 2 * A_WHILE, runner)
+    assert await service.said() == [(A, "fetched"), (A, "rung at 12:01:00")]
+
+
+@pytest.mark.parametrize("fault", ["unheard", "unanswered", "half answered", "given up"])
+async def test_what_is_planned_is_done_whatever_becomes_of_the_commit(
+    service, dsn, fault, caplog
+) -> None:
+    caplog.set_level(logging.CRITICAL, "shared")
+    async with wire_to(dsn) as (wire, there), Postgres(there, pool_size=1) as remote:
+        traffic, world = service.new_traffic(remote), service.world()
+        runner = await service.runner(world, traffic)
+        await runner.settled()
+        command, command_id = Begin(tally_id=A, fetch=True), new_id()
+
+        wire.fail("COMMIT", fault)
+        for _ in range(3):
+            with suppress(Exception):
+                await traffic.ask(command, command_id)
+        await service.until_said(1)
+        await runner.settled()
+        await runner.stop()
+
+    assert wire.failures == 1
+    assert await service.said() == [(A, "fetched")]
+    assert await service.left() == {}
 
 
 async def test_statements_do_not_grow_with_the_number_of_things(service, statements) -> None:

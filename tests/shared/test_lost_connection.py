@@ -25,7 +25,7 @@ however = pytest.mark.parametrize("fault", FAULTS)
 async def wire(postgres: Postgres, dsn: str) -> AsyncIterator[tuple[Wire, Traffic]]:
     """Yield a wire that works so far, and the traffic that goes over it."""
     async with wire_to(dsn) as (wire, there), Postgres(there, pool_size=2) as remote:
-        yield wire, Traffic("tally", tally.road, remote, wake=lambda: None)
+        yield wire, Traffic("tally", tally.road, remote, wake=lambda _: None)
 
 
 async def column(postgres: Postgres, sql: str) -> list[object]:
@@ -101,7 +101,7 @@ async def terminate(admin: str, role: str) -> None:
 async def test_connection_that_is_terminated_between_batches_is_replaced(
     postgres, dsn, stack
 ) -> None:
-    traffic = Traffic("tally", tally.road, postgres, wake=lambda: None)
+    traffic = Traffic("tally", tally.road, postgres, wake=lambda _: None)
     await traffic.take(read(counted(1)))
 
     await terminate(stack.postgres_dsn, str(urlsplit(dsn).username))
@@ -114,7 +114,7 @@ async def test_batches_that_race_with_the_end_of_their_connection_lose_and_doubl
     postgres, dsn, stack, caplog
 ) -> None:
     caplog.set_level("CRITICAL", "shared.traffic")
-    traffic = Traffic("tally", tally.road, postgres, wake=lambda: None)
+    traffic = Traffic("tally", tally.road, postgres, wake=lambda _: None)
     role = str(urlsplit(dsn).username)
 
     for _ in range(40):

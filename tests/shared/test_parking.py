@@ -25,7 +25,7 @@ def woken() -> list[str]:
 @pytest.fixture
 def traffic(postgres: Postgres, woken: list[str]) -> Traffic:
     return Traffic(
-        "tally", tally.road, postgres, wake=lambda: woken.append("relay"), clock=lambda: NOON
+        "tally", tally.road, postgres, wake=lambda _: woken.append("relay"), clock=lambda: NOON
     )
 
 

@@ -19,7 +19,7 @@ from tests.shared.tally import Cloned, Count, Moved, Recounted, Tallied
 
 @pytest.fixture
 def traffic(postgres: Postgres) -> Traffic:
-    return Traffic("tally", tally.road, postgres, wake=lambda: None)
+    return Traffic("tally", tally.road, postgres, wake=lambda _: None)
 
 
 @pytest.fixture
@@ -230,10 +230,25 @@ async def test_missing_table_parks_nothing(traffic, postgres) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 20, 500])
-async def test_batch_of_any_size_takes_seven_statements(traffic, statements, size) -> None:
+async def test_batch_of_any_size_takes_five_statements(traffic, statements, size) -> None:
     await traffic.take(read(counted(1)))
     statements.clear()
 
     await traffic.take(read(*(counted(1, UUID(int=n % 50)) for n in range(size))))
 
-    assert statements == ["BEGIN", "INSERT", "SELECT", "INSERT", "INSERT", "INSERT", "COMMIT"]
+    assert statements == ["BEGIN", "SELECT", "INSERT", "WITH", "COMMIT"]
+
+
+async def test_batch_with_a_repeated_message_asks_the_inbox_first_the_second_time(
+    traffic, statements, postgres
+) -> None:
+    known, new = counted(1), counted(2)
+    await traffic.take(read(known))
+    statements.clear()
+
+    await traffic.take(read(known, new))
+
+    said = [word for word in statements if not word.endswith(";")]
+    assert said[:4] == ["BEGIN", "SELECT", "INSERT", "WITH"]  # in hope
+    assert said[4:] == ["BEGIN", "INSERT", "SELECT", "INSERT", "WITH", "COMMIT"]
+    assert await totals(postgres) == [3]

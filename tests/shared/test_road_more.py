@@ -26,7 +26,7 @@ COMMAND = UUID(int=9)
 
 
 def on(postgres: Postgres, road: Road = tally.road, **more: object) -> Traffic:
-    return Traffic("tally", road, postgres, wake=lambda: None, **more)
+    return Traffic("tally", road, postgres, wake=lambda _: None, **more)
 
 
 async def column(postgres: Postgres, sql: str) -> list[object]:
