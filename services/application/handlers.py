@@ -30,10 +30,10 @@ from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceSt
 from shared.errands import does, does_many
 from shared.road import Road, Shelf, when, when_beside_all, when_some
 
-applications = Shelf(Application, store.load_applications, store.save_applications)
-keys = Shelf(Key, store.load_keys, store.save_keys)
+applications = Shelf(Application, store.load_applications, store.save_applications, "applications")
+keys = Shelf(Key, store.load_keys, store.save_keys, "keys")
 used_keys = Shelf(UsedKey, store.load_used_keys, store.save_used_keys)
-certificates = Shelf(Certificate, store.load_certificates, store.save_certificates)
+certificates = Shelf(Certificate, store.load_certificates, store.save_certificates, "certificates")
 
 road = Road(
     when_beside_all(

@@ -27,7 +27,7 @@ from shared.contracts.application import (
 from shared.errands import does, does_together
 from shared.road import Road, Shelf, when
 
-applications = Shelf(Application, store.load_applications, store.save_applications)
+applications = Shelf(Application, store.load_applications, store.save_applications, "applications")
 
 
 def make_road(practice: Practice) -> Road:

@@ -10,7 +10,9 @@ from shared.contracts.inventory import (
 )
 from shared.road import Road, Shelf, when, when_some
 
-combinations = Shelf(domain.Combination, store.load_combinations, store.save_combinations)
+combinations = Shelf(
+    domain.Combination, store.load_combinations, store.save_combinations, "combinations"
+)
 
 road = Road(
     when(RequestCombination, combinations, about=lambda it: it.combination_id, then=domain.request),

@@ -29,9 +29,9 @@ from shared.contracts.combination import (
 from shared.contracts.purchases import PurchaseCompleted, PurchaseRefunded
 from shared.road import Reaction, Road, Shelf, when, when_all, when_beside, when_beside_all
 
-accounts = Shelf(Account, store.load_accounts, store.save_accounts)
-purchases = Shelf(Purchase, store.load_purchases, store.save_purchases)
-instances = Shelf(Instance, store.load_instances, store.save_instances)
+accounts = Shelf(Account, store.load_accounts, store.save_accounts, "accounts")
+purchases = Shelf(Purchase, store.load_purchases, store.save_purchases, "purchases")
+instances = Shelf(Instance, store.load_instances, store.save_instances, "instances")
 
 
 def make_road(rulebook: Rulebook) -> Road:

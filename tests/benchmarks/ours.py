@@ -7,10 +7,12 @@ all pass, because the other side has neither.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
@@ -39,6 +41,7 @@ from shared.contracts.purchases import PurchaseEvent
 from shared.dnsnames import SANDBOX
 from shared.errands import does
 from shared.ids import new_id
+from shared.postgres import Postgres, Transaction
 from shared.road import Road
 from shared.service import Blueprint, Service, Settings
 from shared.traffic import Traffic
@@ -127,14 +130,56 @@ def _told(ground: Ground, name: str) -> dict[str, Any]:
     }
 
 
+async def a_while(_: str) -> None:
+    """Look now and then."""
+    await asyncio.sleep(LOOK_SECONDS)
+
+
+class Commits:
+    """Tells who looks at what a service shows when it has committed something."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+        self._made: Counter[str] = Counter()
+        self._changed = asyncio.Event()
+
+    async def next(self, service: str) -> None:
+        """Wait until the service has committed what nobody has looked at yet."""
+        while self._seen[service] == self._made[service]:
+            self._changed.clear()
+            await self._changed.wait()
+        self._seen[service] = self._made[service]
+
+    @contextmanager
+    def overheard(self) -> Iterator[None]:
+        """Notice every transaction that a service of this process ends."""
+        original = Postgres.transaction
+
+        @asynccontextmanager
+        async def transaction(postgres: Postgres) -> AsyncIterator[Transaction]:
+            async with original(postgres) as tx:
+                yield tx
+            self._made[str(urlsplit(postgres.dsn).username)] += 1
+            self._changed.set()
+
+        Postgres.transaction = transaction  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            Postgres.transaction = original  # type: ignore[method-assign]
+
+
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The running services, and a shop's producer."""
+    """The running services, and a shop's producer.
+
+    `pause` is how long to wait before one looks again at what a service shows.
+    """
 
     ground: Ground
     traffic: dict[str, Traffic]
     producer: AIOKafkaProducer
-    look_seconds: float
+    pause: Callable[[str], Awaitable[None]]
 
     async def live(self, orders: Sequence[Order]) -> None:
         """Lead every order to its certificate, all of them abreast, and all events to Kafka."""
@@ -162,7 +207,7 @@ class Ours:
         ]
         await asyncio.gather(*sent)
         sql = "SELECT count(*) FROM inventory.purchases WHERE account_id = $1"
-        await self.until(sql, orders)
+        await self.until("inventory", sql, orders)
 
     async def create(self, orders: Sequence[Order]) -> list[tuple[UUID, ...]]:
         """Make instances of all quota; return which came of each order."""
@@ -202,7 +247,7 @@ class Ours:
             SELECT count(*) FROM combination.combinations
              WHERE account_id = $1 AND status = 'combined'
             """
-        await self.until(sql, orders)
+        await self.until("combination", sql, orders)
         rows = await self.ground.admin.fetch(
             """
             SELECT id, outcome->>'instance_id' AS instance_id FROM combination.combinations
@@ -229,7 +274,7 @@ class Ours:
                 )
             )
         await self.ask("application", commands)
-        await self.until(_SHOWN, orders, "under_review")
+        await self.until("application", _SHOWN, orders, "under_review")
         return [one.application_id for one in commands]
 
     async def decide(self, orders: Sequence[Order], applications: Sequence[UUID]) -> None:
@@ -255,7 +300,7 @@ class Ours:
             for row in rows
         ]
         await self.ask("ca_verification", commands)
-        await self.until(_SHOWN, orders, "issued")
+        await self.until("application", _SHOWN, orders, "issued")
 
     async def settled(self) -> None:
         """Wait until nothing is left to be published, and see that nothing was parked."""
@@ -264,14 +309,15 @@ class Ours:
         parked = " + ".join(f"(SELECT count(*) FROM {name}.parked)" for name in NAMES)
         assert await self.ground.admin.fetchval(f"SELECT {parked}") == 0
 
-    async def until(self, sql: str, orders: Sequence[Order], *more: object) -> None:
-        """Wait until `sql` counts as many as there are orders."""
-        await self.look(sql, len(orders), orders[0].account_id, *more)
+    async def until(self, service: str, sql: str, orders: Sequence[Order], *more: object) -> None:
+        """Wait until `sql` counts as many things of `service` as there are orders."""
+        await self.look(sql, len(orders), orders[0].account_id, *more, of=service)
 
-    async def look(self, sql: str, wanted: int, *arguments: object) -> None:
+    async def look(self, sql: str, wanted: int, *arguments: object, of: str = "") -> None:
+        """Look at what a service (or several) shows until it counts what is wanted."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await self.ground.admin.fetchval(sql, *arguments) != wanted:
-                await asyncio.sleep(self.look_seconds)
+                await (self.pause(of) if of else a_while(of))
 
     async def ask(self, service: str, commands: Sequence[Command]) -> list[tuple[Event, ...]]:
         traffic = self.traffic[service]
@@ -286,7 +332,9 @@ _SHOWN = """
 
 
 @asynccontextmanager
-async def running(ground: Ground, *, look_seconds: float = LOOK_SECONDS) -> AsyncIterator[Ours]:
+async def running(
+    ground: Ground, *, pause: Callable[[str], Awaitable[None]] = a_while
+) -> AsyncIterator[Ours]:
     """Run the services until all of them are ready; stop them at the end."""
     async with AsyncExitStack() as stack:
         started = services(ground)
@@ -301,7 +349,7 @@ async def running(ground: Ground, *, look_seconds: float = LOOK_SECONDS) -> Asyn
                 while await one.health.waits_for():
                     await asyncio.sleep(LOOK_SECONDS)
         traffic = {one.blueprint.name: one.traffic for one in started}
-        yield Ours(ground, traffic, producer, look_seconds)
+        yield Ours(ground, traffic, producer, pause)
         # Looks at hosts are due a minute after each certificate: in no round of ours.
         for name in NAMES:
             await ground.admin.execute(f"TRUNCATE {name}.errands")

@@ -43,8 +43,9 @@ class Lockstep(Ours):
             [Record(one.value, [*one.headers], topic=PurchaseEvent.topic) for one in orders]
         )
 
-    async def look(self, sql: str, wanted: int, *arguments: object) -> None:
+    async def look(self, sql: str, wanted: int, *arguments: object, of: str = "") -> None:
         """See that `sql` counts as many as are wanted, when nobody has anything left to say."""
+        del of
         await self._deliver()
         assert await self.ground.admin.fetchval(sql, *arguments) == wanted
 
@@ -142,4 +143,4 @@ async def lockstep(place: Ground, said: Said) -> AsyncIterator[Lockstep]:
             await migrate(one.settings.postgres_dsn, one.blueprint.migrations)
             await stack.enter_async_context(one.postgres)
         traffic = {one.blueprint.name: one.traffic for one in services}
-        yield Lockstep(place, traffic, None, 0, services, 1)
+        yield Lockstep(place, traffic, None, ours.a_while, services, 1)

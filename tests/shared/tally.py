@@ -106,7 +106,7 @@ async def save(tx: Transaction, tallies: Sequence[Tally]) -> None:
     )
 
 
-tallies = Shelf(Tally, load, save)
+tallies = Shelf(Tally, load, save, "tallies")
 
 road = Road(
     when(Counted, tallies, about=lambda it: it.tally_id, then=count),

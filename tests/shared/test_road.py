@@ -249,6 +249,6 @@ async def test_batch_with_a_repeated_message_asks_the_inbox_first_the_second_tim
     await traffic.take(read(known, new))
 
     said = [word for word in statements if not word.endswith(";")]
-    assert said[:4] == ["BEGIN", "SELECT", "INSERT", "WITH"]  # in hope
-    assert said[4:] == ["BEGIN", "INSERT", "SELECT", "INSERT", "WITH", "COMMIT"]
+    assert said[:3] == ["BEGIN", "INSERT", "WITH"]  # in hope, and by memory
+    assert said[3:] == ["BEGIN", "INSERT", "SELECT", "INSERT", "WITH", "COMMIT"]
     assert await totals(postgres) == [3]

@@ -1,0 +1,44 @@
+"""What a replica has read or written last, so that it need not read it again.
+
+A thing is what it was for as long as its version is. Whoever decides by what is remembered finds
+out when it is written: another has written it meanwhile if the version is another one, and then
+all is decided again, by what is read under a lock.
+"""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+from uuid import UUID
+
+from shared.decision import Thing
+
+MOST = 2000  # of each kind, twice: those touched lately, and those touched before
+
+Place: TypeAlias = tuple[type[Thing], UUID]
+
+
+class Memory:
+    """Things by their place, for so many of each kind as were touched lately."""
+
+    def __init__(self) -> None:
+        self._lately: dict[type[Thing], dict[UUID, Thing]] = {}
+        self._before: dict[type[Thing], dict[UUID, Thing]] = {}
+
+    def recall(self, kind: type[Thing], ids: Iterable[UUID]) -> dict[UUID, Thing]:
+        """Return those that are remembered."""
+        lately, before = self._lately.get(kind, {}), self._before.get(kind, {})
+        found = {one: lately.get(one) or before.get(one) for one in ids}
+        return {one: thing for one, thing in found.items() if thing is not None}
+
+    def note(self, things: Iterable[Thing]) -> None:
+        """Remember things as they are in the database now."""
+        for thing in things:
+            kind = type(thing)
+            lately = self._lately.setdefault(kind, {})
+            lately[thing.id] = thing
+            if len(lately) >= MOST:
+                self._before[kind], self._lately[kind] = lately, {}
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._lately.clear()
+        self._before.clear()
