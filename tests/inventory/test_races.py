@@ -22,7 +22,7 @@ from shared.contracts.inventory import (
     RefundRefused,
     ReservationRefused,
 )
-from shared.postgres import Postgres, Transaction
+from shared.postgres import OvertakenError, Postgres, Transaction
 from shared.traffic import Traffic
 from tests.inventory import make
 from tests.inventory.conftest import hear
@@ -32,7 +32,10 @@ ROUNDS = 10
 
 
 class Watched(Postgres):
-    """Remembers what went wrong in a transaction, also what would be tried again."""
+    """Remembers what went wrong in a transaction, also what would be tried again.
+
+    Who decides by what it remembers may be overtaken: it has waited for nobody, and nobody for it.
+    """
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)
@@ -43,6 +46,8 @@ class Watched(Postgres):
         try:
             async with super().transaction() as tx:
                 yield tx
+        except OvertakenError:
+            raise
         except BaseException as error:
             self.faults.append(error)
             raise
