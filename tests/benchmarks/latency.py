@@ -79,8 +79,9 @@ async def measure(servers: Servers, lifecycles: int, rounds: int, tell: Tell) ->
         for number in range(rounds + 1):
             one, other = [], []
             for _ in range(lifecycles):
+                order = people.orders(1)
                 began = time.perf_counter()
-                await side.reach_the_end(people.orders(1))
+                await side.reach_the_end(order)
                 between = time.perf_counter()
                 await side.settled()
                 pause = time.perf_counter()
