@@ -13,6 +13,15 @@ def new_id(now: datetime) -> UUID:
     return uuid7(now, secrets.token_bytes(10))
 
 
+def new_ids(now: datetime, count: int) -> list[UUID]:
+    """Make so many ids as `new_id` does, in their order."""
+    tails = secrets.token_bytes(10 * count)
+    return sorted(
+        (uuid7(now, tails[start : start + 10]) for start in range(0, len(tails), 10)),
+        key=AS_NUMBER,
+    )
+
+
 def uuid7(now: datetime, tail: bytes) -> UUID:
     """Lay `now`, to the millisecond, and the first 10 bytes of `tail` out as a UUIDv7."""
     milliseconds = int(now.timestamp() * 1000)

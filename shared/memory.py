@@ -5,13 +5,15 @@ out when it is written: another has written it meanwhile if the version is anoth
 all is decided again, by what is read under a lock.
 """
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from shared.decision import Thing
 
 MOST = 2000  # of each kind, twice: those touched lately, and those touched before
+
+V = TypeVar("V")
 
 Place: TypeAlias = tuple[type[Thing], UUID]
 
@@ -42,3 +44,20 @@ class Memory:
         """Forget everything."""
         self._lately.clear()
         self._before.clear()
+
+
+class Written(Generic[V]):
+    """The JSON of values that never change: made once for as long as a value is remembered."""
+
+    def __init__(self, write: Callable[[V], str]) -> None:
+        self._write = write
+        self._known: dict[int, tuple[V, str]] = {}  # holds the value, so that its id is its own
+
+    def __call__(self, value: V) -> str:
+        """Return the JSON of a value; the same object always has the same."""
+        known = self._known.get(id(value))
+        if known is None:
+            if len(self._known) >= 2 * MOST:
+                self._known.clear()
+            known = self._known[id(value)] = value, self._write(value)
+        return known[1]

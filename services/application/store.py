@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from services.application.domain.things import (
     Withdrawn,
 )
 from shared.contracts.base import Objection
+from shared.memory import Written
 from shared.postgres import Transaction, lock, upsert
 
 STAGES: dict[str, TypeAdapter[Stage]] = {
@@ -38,7 +38,6 @@ STAGES: dict[str, TypeAdapter[Stage]] = {
     "issued": TypeAdapter(Issued),
 }
 FORM = TypeAdapter(Form)
-IN_MIND = 2000
 OBJECTIONS = TypeAdapter(tuple[Objection, ...])
 CERTIFICATE = TypeAdapter(Certificate)
 
@@ -80,7 +79,7 @@ async def save_applications(tx: Transaction, applications: Sequence[Application]
             "id uuid": [a.id for a in applications],
             "account_id text": [a.account_id for a in applications],
             "instance_id uuid": [a.instance_id for a in applications],
-            "form jsonb": [_json(FORM, a.form) for a in applications],
+            "form jsonb": [_form_json(a.form) for a in applications],
             "spki_sha256 text": [a.form.spki_sha256 for a in applications],
             "stage text": [_stage_name(a.stage) for a in applications],
             "details jsonb": [_json(STAGES[_stage_name(a.stage)], a.stage) for a in applications],
@@ -202,6 +201,9 @@ async def save_certificates(tx: Transaction, certificates: Sequence[Certificate]
     )
 
 
+_form_json = Written[Form](lambda form: _json(FORM, form))
+
+
 def _json(adapter: TypeAdapter[Any], value: object) -> str:
     return adapter.dump_json(value).decode()
 
@@ -210,18 +212,12 @@ def _stage_name(stage: Stage) -> str:
     return type(stage).__name__.lower()
 
 
-@lru_cache(IN_MIND)
-def _form(text: str) -> Form:
-    """Read a form once: it never changes, and is loaded at each of its application's steps."""
-    return FORM.validate_json(text)
-
-
 def _application(row: asyncpg.Record) -> Application:
     return Application(
         id=row["id"],
         account_id=row["account_id"],
         instance_id=row["instance_id"],
-        form=_form(row["form"]),
+        form=FORM.validate_json(row["form"]),
         stage=STAGES[row["stage"]].validate_json(row["details"]),
         instance_status=row["instance_status"],
         withdrawal_objections=OBJECTIONS.validate_json(row["withdrawal_objections"]),

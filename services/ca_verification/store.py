@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from services.ca_verification.domain.things import (
 from services.ca_verification.domain.waiting import open_tasks
 from shared.contracts.application import ApplicationSubmitted
 from shared.contracts.ca_verification import Waiting
+from shared.memory import Written
 from shared.postgres import Transaction, lock, upsert
 
 STAGES: dict[str, TypeAdapter[Stage]] = {
@@ -41,7 +41,6 @@ REVOKED = TypeAdapter(Revoked)
 NAMES = TypeAdapter(tuple[NameCheck, ...])
 TASKS = TypeAdapter(tuple[Task, ...])
 TOLD = TypeAdapter(tuple[Waiting, ...])
-IN_MIND = 2000
 
 
 async def load_applications(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Application]:
@@ -112,7 +111,7 @@ async def save_applications(tx: Transaction, applications: Sequence[Application]
         {
             "id uuid": [a.id for a in applications],
             "account_id text": [a.submitted.account_id for a in applications],
-            "submitted jsonb": [a.submitted.model_dump_json() for a in applications],
+            "submitted jsonb": [_submitted_json(a.submitted) for a in applications],
             "names jsonb": [_json(NAMES, a.names) for a in applications],
             "tasks jsonb": [_json(TASKS, a.tasks) for a in applications],
             "task_ids jsonb": [json.dumps([str(t.id) for t in a.tasks]) for a in applications],
@@ -125,7 +124,11 @@ async def save_applications(tx: Transaction, applications: Sequence[Application]
             "serial_number text": [_serial_number(a.stage) for a in applications],
             "version integer": [a.version for a in applications],
         },
+        fixed=("account_id", "submitted"),
     )
+
+
+_submitted_json = Written(ApplicationSubmitted.model_dump_json)
 
 
 def _json(adapter: TypeAdapter[Any], value: object) -> str:
@@ -136,16 +139,10 @@ def _has_open_tasks(application: Application) -> bool:
     return isinstance(application.stage, Verifying) and any(open_tasks(application))
 
 
-@lru_cache(IN_MIND)
-def _submitted(text: str) -> ApplicationSubmitted:
-    """Read what was asked for once: it never changes, and is loaded at each step."""
-    return ApplicationSubmitted.model_validate_json(text)
-
-
 def _application(row: asyncpg.Record) -> Application:
     return Application(
         id=row["id"],
-        submitted=_submitted(row["submitted"]),
+        submitted=ApplicationSubmitted.model_validate_json(row["submitted"]),
         names=NAMES.validate_json(row["names"]),
         tasks=TASKS.validate_json(row["tasks"]),
         expected_by=row["expected_by"],

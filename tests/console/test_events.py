@@ -19,7 +19,7 @@ from services.console.events import TOPICS, cursor, read_cursor
 from services.console.proxy import vouch
 from shared.api import Person
 from shared.clock import utc_now
-from shared.cloudevents import Heard, headers
+from shared.cloudevents import Heard, because_of, headers
 from shared.contracts.base import Event
 from shared.contracts.combination import CombinationRefused
 from shared.contracts.inventory import InstanceHostingChanged
@@ -107,12 +107,12 @@ async def say(stack: Servers, *facts: Event) -> None:
     cause = Heard(new_id(utc_now()), facts[0], "story")
     async with AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all") as producer:
         for fact in facts:
-            time, fact_id = utc_now().isoformat(), new_id(utc_now())
+            time, fact_id = utc_now().isoformat().encode(), new_id(utc_now())
             await producer.send_and_wait(
                 fact.topic,
                 fact.model_dump_json().encode(),
                 key=fact.subject.encode(),
-                headers=headers(fact, fact_id, "inventory", time, cause),
+                headers=headers(fact, fact_id, "inventory", time, because_of(cause)),
             )
 
 

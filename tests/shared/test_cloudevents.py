@@ -15,6 +15,7 @@ from shared.cloudevents import (
     NotACloudEventError,
     NotUnderstood,
     UnknownTypeError,
+    because_of,
     headers,
     identity,
     sequence_header,
@@ -183,7 +184,8 @@ def test_fact_is_dressed_so_that_it_is_understood_again() -> None:
     cause = Heard(UUID(int=5), COUNTED, "story", "00-trace", actor="ann")
     tallied = Tallied(tally_id=A, total=4)
 
-    dressed = headers(tallied, UUID(int=9), "tally", "2026-11-22T12:00:00+00:00", cause)
+    time = b"2026-11-22T12:00:00+00:00"
+    dressed = headers(tallied, UUID(int=9), "tally", time, because_of(cause))
 
     assert dict(dressed) == {
         "ce_specversion": b"1.0",
