@@ -2,11 +2,11 @@
 
 import secrets
 
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.ca_verification.ca.authority import Authority, Signed
 from services.ca_verification.ca.plan import SERIAL_BITS, Plan
+from services.ca_verification.ca.profile import draft
 
 
 def new_serial() -> str:
@@ -17,9 +17,7 @@ def new_serial() -> str:
 
 def sign(authority: Authority, plan: Plan) -> Signed:
     """Verify the request of the plan, and sign a certificate by it, once."""
-    certificate = authority._sign(plan, authority._key)
-    return Signed(
-        certificate.public_bytes(Encoding.PEM).decode(),
-        authority.issuing.public_bytes(Encoding.PEM).decode(),
-        certificate.fingerprint(hashes.SHA256()).hex(),
+    certificate = draft(plan, authority.issuing).sign(
+        authority._key, authority._hash, ecdsa_deterministic=True
     )
+    return authority._signed(certificate.public_bytes(Encoding.DER))

@@ -1,6 +1,9 @@
+import copy
 import pickle
 import subprocess
 import sys
+import weakref
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,8 +28,9 @@ from services.ca_verification.ca.authority import (
     SomethingElseError,
 )
 from services.ca_verification.ca.founding import found
-from services.ca_verification.ca.lint import Linted, lint
+from services.ca_verification.ca.lint import Linted, Prepared, lint
 from services.ca_verification.ca.plan import PlanRefusedError
+from services.ca_verification.ca.profile import draft
 from tests.ca_verification.certificates import (
     ACME_EV,
     NOON,
@@ -40,10 +44,14 @@ from tests.ca_verification.certificates import (
 SEALED = BestAvailableEncryption(WORD.encode())
 
 
-def issue(ca: Authority, *names: str, **changes: object) -> Signed:
-    linted = lint(ca.prepare(plan(*names, **changes)))
+def passed(prepared: Prepared) -> Linted:
+    linted = lint(prepared)
     assert isinstance(linted, Linted), linted.findings
-    return ca.sign(linted)
+    return linted
+
+
+def issue(ca: Authority, *names: str, **changes: object) -> Signed:
+    return ca.sign(passed(ca.prepare(plan(*names, **changes))))
 
 
 def parsed(signed: Signed) -> x509.Certificate:
@@ -192,23 +200,71 @@ def test_another_process_signs_the_same_certificate(folder: Path, tmp_path: Path
 
 
 def test_what_is_signed_is_what_was_linted_to_the_last_byte() -> None:
-    linted = lint(authority().prepare(plan()))
-    assert isinstance(linted, Linted)
+    linted = passed(authority().prepare(plan()))
 
     signed = parsed(authority().sign(linted))
 
-    assert signed.tbs_certificate_bytes == linted.prepared.tbs_der
     specimen = x509.load_der_x509_certificate(linted.prepared.specimen_der)
-    assert specimen.tbs_certificate_bytes == linted.prepared.tbs_der
+    assert signed.tbs_certificate_bytes == specimen.tbs_certificate_bytes
     assert specimen.signature != signed.signature
+    signed.verify_directly_issued_by(authority().issuing)
+    assert authority().sign(linted) == authority().sign(linted)
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1, ec.SECP384R1])
+def test_a_certificate_is_put_together_as_the_library_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, curve: type[ec.EllipticCurve]
+) -> None:
+    wish = plan()
+    monkeypatch.setattr(ec, "SECP256R1", curve)  # what a CA is founded with
+    ca = found(tmp_path / "ca", WORD, NOON)
+    key = serialization.load_pem_private_key(
+        (tmp_path / "ca" / "issuing.key").read_bytes(), WORD.encode()
+    )
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    digest = {256: hashes.SHA256(), 384: hashes.SHA384()}[key.key_size]
+    assert isinstance(key.curve, curve)
+
+    signed = ca.sign(passed(ca.prepare(wish)))
+
+    theirs = draft(wish, ca.issuing).sign(key, digest, ecdsa_deterministic=True)
+    assert signed == Signed(
+        theirs.public_bytes(Encoding.PEM).decode(),
+        (tmp_path / "ca" / "issuing.pem").read_text(),
+        theirs.fingerprint(hashes.SHA256()).hex(),
+    )
 
 
 def test_another_ca_does_not_sign_what_was_prepared_for_this_one(folder: Path) -> None:
-    linted = lint(authority().prepare(plan()))
-    assert isinstance(linted, Linted)
+    linted = passed(authority().prepare(plan()))
 
     with pytest.raises(SomethingElseError):
         Authority.load(folder, WORD, NOON).sign(linted)
+
+
+def test_nothing_is_signed_that_was_not_prepared() -> None:
+    """What nobody prepared can be linted, but its request was proven to nobody."""
+    prepared, other = authority().prepare(plan("a.com")), authority().prepare(plan("b.com"))
+    unproven = draft(plan("a.com"), authority().issuing).sign(
+        ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()
+    )
+    for forged in (
+        Prepared(prepared.plan, unproven.public_bytes(Encoding.DER)),
+        replace(prepared, plan=other.plan),
+        replace(prepared, specimen_der=other.specimen_der),
+        copy.copy(prepared),
+    ):
+        with pytest.raises(SomethingElseError):
+            authority().sign(passed(forged))
+
+
+def test_what_was_prepared_and_is_wanted_no_more_is_forgotten() -> None:
+    prepared = authority().prepare(plan())
+    kept = weakref.ref(prepared)
+
+    del prepared
+
+    assert kept() is None
 
 
 def test_nothing_outlives_the_ca() -> None:

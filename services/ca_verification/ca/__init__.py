@@ -3,7 +3,8 @@
     plan → authority.prepare → linter.lint → Linted → authority.sign
 
 What may not be signed cannot be expressed: a `Plan` refuses what no certificate can hold, only the
-lint makes the `Linted` that `sign` takes, and what is signed is, to the last byte, what was linted.
+lint makes the `Linted` that `sign` takes, and what is signed is the linted specimen itself, if it
+was prepared there. A request is checked once, when its certificate is prepared.
 All of it is a function of the plan (RFC 6979): whoever signs a plan again, in another process too,
 gets the same certificate.
 """

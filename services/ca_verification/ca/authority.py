@@ -1,13 +1,18 @@
 """The issuing CA: who signs, what it prepares to sign, and what it takes back."""
 
+import hashlib
+import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Self
+from weakref import WeakSet
 
 from cryptography import x509
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -45,7 +50,7 @@ class AuthorityRefusedError(Exception):
 
 
 class SomethingElseError(Exception):
-    """What would be signed is not what was linted: it was prepared for another CA."""
+    """What would be signed was not prepared by the CA that is to sign it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,15 @@ class Signed:
     certificate_pem: str
     chain_pem: str
     sha256_fingerprint: str
+
+
+@asn1.sequence
+class _Certificate:
+    """The three parts of a certificate (RFC 5280 §4.1), none of them looked into."""
+
+    tbs: asn1.TLV
+    algorithm: asn1.TLV
+    signature: asn1.BitString
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,9 @@ class Authority:
         self.root_list: x509.CertificateRevocationList | None = None
         self._key = key
         self._hash = hashes.SHA256() if key.key_size == 256 else hashes.SHA384()  # noqa: PLR2004
+        self._ecdsa = ec.ECDSA(self._hash, deterministic_signing=True)  # RFC 6979
         self._specimen_key = ec.generate_private_key(key.curve)
+        self._prepared: WeakSet[Prepared] = WeakSet()  # each for as long as somebody has it
 
     @classmethod
     def load(cls, folder: Path, passphrase: str, now: datetime) -> Self:
@@ -106,12 +122,17 @@ class Authority:
         authority.root_list = read_root_list(folder / ROOT_LIST, authority.root)
         return authority
 
-    @property
+    @cached_property
     def root_pem(self) -> str:
         """What those who trust this CA install."""
-        return _pem(self.root)
+        return self.root.public_bytes(Encoding.PEM).decode()
 
-    @property
+    @cached_property
+    def chain_pem(self) -> str:
+        """What a server sends after its own certificate: the issuing CA's, without the root's."""
+        return self.issuing.public_bytes(Encoding.PEM).decode()
+
+    @cached_property
     def issuing_der(self) -> bytes:
         """What is published as `issuing.cer` (RFC 5280 §4.2.2.1)."""
         return self.issuing.public_bytes(Encoding.DER)
@@ -123,23 +144,26 @@ class Authority:
         """
         if plan.not_after > self.issuing.not_valid_after_utc:
             raise PlanRefusedError(("it would outlive the CA that signs it",))
-        specimen = self._sign(plan, self._specimen_key)
-        return Prepared(plan, specimen.tbs_certificate_bytes, specimen.public_bytes(Encoding.DER))
+        specimen = draft(plan, self.issuing).sign(
+            self._specimen_key, self._hash, ecdsa_deterministic=True
+        )
+        prepared = Prepared(plan, specimen.public_bytes(Encoding.DER))
+        self._prepared.add(prepared)
+        return prepared
 
     def sign(self, linted: Linted) -> Signed:
         """Sign what was linted, and nothing else; the same to the last byte when done again.
 
-        Raises SomethingElseError when it was prepared for another CA.
+        It is the specimen that is signed, not a certificate like it: nothing in it can differ.
+        Raises SomethingElseError unless it was prepared here, where its request was checked.
         """
         prepared = linted.prepared
-        certificate = self._sign(prepared.plan, self._key)
-        if certificate.tbs_certificate_bytes != prepared.tbs_der:
+        if prepared not in self._prepared:
             raise SomethingElseError(prepared.plan.serial_number)
-        return Signed(
-            certificate_pem=_pem(certificate),
-            chain_pem=_pem(self.issuing),
-            sha256_fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
-        )
+        specimen = asn1.decode_der(_Certificate, prepared.specimen_der)
+        signature = self._key.sign(asn1.encode_der(specimen.tbs), self._ecdsa)
+        certificate = replace(specimen, signature=asn1.BitString(signature, 0))
+        return self._signed(asn1.encode_der(certificate))
 
     def crl(self, revoked: Iterable[Revoked], now: datetime) -> bytes:
         """List what is revoked (DER, RFC 5280 §5), until `policy`'s life of such a list is over.
@@ -161,8 +185,12 @@ class Authority:
         signed = builder.sign(self._key, self._hash, ecdsa_deterministic=True)
         return signed.public_bytes(Encoding.DER)
 
-    def _sign(self, plan: Plan, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-        return draft(plan, self.issuing).sign(key, self._hash, ecdsa_deterministic=True)
+    def _signed(self, der: bytes) -> Signed:
+        return Signed(
+            certificate_pem=ssl.DER_cert_to_PEM_cert(der),
+            chain_pem=self.chain_pem,
+            sha256_fingerprint=hashlib.sha256(der).hexdigest(),
+        )
 
 
 def _entry(one: Revoked, now: datetime) -> x509.RevokedCertificate:
@@ -256,7 +284,3 @@ def read_key(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise AuthorityRefusedError(Fault.WRONG_KIND_OF_KEY, path.name)
     return key
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(Encoding.PEM).decode()

@@ -19,15 +19,14 @@ from shared.contracts.purchases import CertificateType
 _SEAL: Final = object()  # only this module has it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Prepared:
-    """A certificate to be signed: `tbs_der` is what will be, `specimen_der` what is linted.
+    """A certificate to be signed: the specimen is all of it, signed by a key that is thrown away.
 
-    The specimen is all of it under the signature of a key that is thrown away.
+    Who prepared it knows it again by its identity, so a copy, changed or not, is nobody's.
     """
 
     plan: Plan
-    tbs_der: bytes
     specimen_der: bytes
 
 

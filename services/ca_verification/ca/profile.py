@@ -38,8 +38,12 @@ def draft(plan: Plan, issuer: x509.Certificate) -> x509.CertificateBuilder:
     Raises PlanRefusedError when the request's key may not be certified or was not proven.
     """
     key = _key(plan.csr_pem)
-    builder = (
-        x509.CertificateBuilder()
+    # All at once: whoever adds them one by one copies the list each time.
+    extensions = [
+        x509.Extension(one.oid, critical, one) for one, critical in _extensions(plan, key, issuer)
+    ]
+    return (
+        x509.CertificateBuilder(extensions=extensions)
         .subject_name(_name(plan.subject))
         .issuer_name(issuer.subject)
         .public_key(key)
@@ -47,9 +51,6 @@ def draft(plan: Plan, issuer: x509.Certificate) -> x509.CertificateBuilder:
         .not_valid_before(plan.not_before)
         .not_valid_after(plan.not_after)
     )
-    for extension, critical in _extensions(plan, key, issuer):
-        builder = builder.add_extension(extension, critical=critical)
-    return builder
 
 
 def _key(csr_pem: str) -> CertifiableKey:
