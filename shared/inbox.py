@@ -9,10 +9,7 @@ from pydantic_core import to_json
 from shared.cloudevents import Heard
 from shared.ids import AS_NUMBER
 from shared.postgres import Transaction
-
-
-class RepeatedError(Exception):
-    """A message that was taken for new had been handled before."""
+from shared.writing import Writes
 
 
 def firsts(batch: Sequence[Heard]) -> dict[UUID, Heard]:
@@ -49,15 +46,44 @@ def columns(first: Mapping[UUID, Heard]) -> list[list[object]]:
     return [list(first), [one.digest for one in heard], [one.reference for one in heard]]
 
 
-async def remember(tx: Transaction, refusals: Mapping[UUID, Sequence[object]]) -> None:
+def note(
+    writes: Writes,
+    hoped: Sequence[Heard],
+    refusals: Mapping[UUID, Sequence[object]],
+    now: datetime,
+) -> None:
+    """Note messages as handled, and why some were refused; expect all of them to be new."""
+    first = firsts(hoped)
+    if not first:
+        return
+    claimed = writes.add(
+        """
+        INSERT INTO inbox (message_id, seen_at, digest, reference, objections)
+        SELECT id, $1, digest, reference, objections
+          FROM unnest($2::uuid[], $3::bytea[], $4::uuid[], $5::jsonb[])
+               AS one (id, digest, reference, objections)
+            ON CONFLICT DO NOTHING RETURNING 1
+        """,
+        now,
+        *columns(first),
+        [_json(refusals[one]) if one in refusals else None for one in first],
+    )
+    writes.expect(claimed, "(SELECT count(*) = $1 FROM {it})", len(first))
+
+
+def remember(writes: Writes, refusals: Mapping[UUID, Sequence[object]]) -> None:
     """Keep why commands were refused, for those who ask again whether they were heard."""
     if refusals:
-        await tx.execute(
+        writes.add(
             """
             UPDATE inbox SET objections = one.objections
               FROM unnest($1::uuid[], $2::jsonb[]) AS one (id, objections)
              WHERE message_id = one.id
             """,
             list(refusals),
-            [to_json(why).decode() for why in refusals.values()],
+            [_json(why) for why in refusals.values()],
         )
+
+
+def _json(why: Sequence[object]) -> str:
+    return to_json(why).decode()

@@ -26,7 +26,8 @@ from services.application.domain.things import (
 )
 from shared.contracts.base import Objection
 from shared.memory import Written
-from shared.postgres import Transaction, lock, upsert
+from shared.postgres import Transaction, lock
+from shared.writing import Writes
 
 STAGES: dict[str, TypeAdapter[Stage]] = {
     "requested": TypeAdapter(Requested),
@@ -70,10 +71,9 @@ async def list_applications(
     return [_application(row) for row in rows]
 
 
-async def save_applications(tx: Transaction, applications: Sequence[Application]) -> None:
+def save_applications(writes: Writes, applications: Sequence[Application]) -> None:
     """Write applications."""
-    await upsert(
-        tx,
+    writes.upsert(
         "applications",
         {
             "id uuid": [a.id for a in applications],
@@ -104,10 +104,9 @@ async def find_key(tx: Transaction, application_id: UUID) -> Key | None:
     return None if row is None else Key(**row)
 
 
-async def save_keys(tx: Transaction, keys: Sequence[Key]) -> None:
+def save_keys(writes: Writes, keys: Sequence[Key]) -> None:
     """Write keys."""
-    await upsert(
-        tx,
+    writes.upsert(
         "keys",
         {
             "id uuid": [k.id for k in keys],
@@ -133,10 +132,9 @@ async def load_used_keys(tx: Transaction, ids: Sequence[UUID]) -> Iterator[UsedK
     return (UsedKey(key, frozenset(used[key]), version) for key, version in versions.items())
 
 
-async def save_used_keys(tx: Transaction, used: Sequence[UsedKey]) -> None:
+def save_used_keys(writes: Writes, used: Sequence[UsedKey]) -> None:
     """Write that keys are used; by whom is written with the applications."""
-    await upsert(
-        tx,
+    writes.upsert(
         "used_keys",
         {
             "id uuid": [k.id for k in used],
@@ -186,10 +184,9 @@ async def list_certificates(
     return [_shown(row) for row in rows]
 
 
-async def save_certificates(tx: Transaction, certificates: Sequence[Certificate]) -> None:
+def save_certificates(writes: Writes, certificates: Sequence[Certificate]) -> None:
     """Write certificates."""
-    await upsert(
-        tx,
+    writes.upsert(
         "certificates",
         {
             "id uuid": [c.id for c in certificates],

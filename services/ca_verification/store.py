@@ -26,7 +26,8 @@ from services.ca_verification.domain.waiting import open_tasks
 from shared.contracts.application import ApplicationSubmitted
 from shared.contracts.ca_verification import Waiting
 from shared.memory import Written
-from shared.postgres import Transaction, lock, upsert
+from shared.postgres import Transaction, lock
+from shared.writing import Writes
 
 STAGES: dict[str, TypeAdapter[Stage]] = {
     "verifying": TypeAdapter(Verifying),
@@ -103,10 +104,9 @@ async def list_revoked(tx: Transaction, since: datetime) -> list[Revoked]:
     return [REVOKED.validate_json(row["details"]) for row in rows]
 
 
-async def save_applications(tx: Transaction, applications: Sequence[Application]) -> None:
+def save_applications(writes: Writes, applications: Sequence[Application]) -> None:
     """Write applications."""
-    await upsert(
-        tx,
+    writes.upsert(
         "applications",
         {
             "id uuid": [a.id for a in applications],

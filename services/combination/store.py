@@ -10,7 +10,8 @@ import asyncpg
 from services.combination.domain import Combination, Concluded, Refused, Requested, Stage
 from shared.contracts.base import Objection
 from shared.contracts.combination import RefundWaiver
-from shared.postgres import Transaction, lock, upsert
+from shared.postgres import Transaction, lock
+from shared.writing import Writes
 
 
 async def load_combinations(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Combination]:
@@ -47,11 +48,10 @@ async def list_combinations(
     return [_combination(row) for row in rows]
 
 
-async def save_combinations(tx: Transaction, combinations: Sequence[Combination]) -> None:
+def save_combinations(writes: Writes, combinations: Sequence[Combination]) -> None:
     """Write combinations."""
     stages = [_stage_columns(c.stage) for c in combinations]
-    await upsert(
-        tx,
+    writes.upsert(
         "combinations",
         {
             "id uuid": [c.id for c in combinations],

@@ -6,7 +6,8 @@ from uuid import UUID
 import asyncpg
 
 from services.console.domain import Token
-from shared.postgres import Transaction, lock, upsert
+from shared.postgres import Transaction, lock
+from shared.writing import Writes
 
 
 async def load_tokens(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Token]:
@@ -14,10 +15,9 @@ async def load_tokens(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Token]:
     return map(_token, await lock(tx, "tokens", ids))
 
 
-async def save_tokens(tx: Transaction, tokens: Sequence[Token]) -> None:
+def save_tokens(writes: Writes, tokens: Sequence[Token]) -> None:
     """Write tokens."""
-    await upsert(
-        tx,
+    writes.upsert(
         "tokens",
         {
             "id uuid": [one.id for one in tokens],

@@ -152,21 +152,21 @@ class Commits:
 
     @contextmanager
     def overheard(self) -> Iterator[None]:
-        """Notice every transaction that a service of this process ends."""
-        original = Postgres.transaction
+        """Notice whenever a service of this process has done with a connection."""
+        original = Postgres.connection
 
         @asynccontextmanager
-        async def transaction(postgres: Postgres) -> AsyncIterator[Transaction]:
-            async with original(postgres) as tx:
-                yield tx
+        async def connection(postgres: Postgres) -> AsyncIterator[Transaction]:
+            async with original(postgres) as lent:
+                yield lent
             self._made[str(urlsplit(postgres.dsn).username)] += 1
             self._changed.set()
 
-        Postgres.transaction = transaction  # type: ignore[method-assign]
+        Postgres.connection = connection  # type: ignore[method-assign]
         try:
             yield
         finally:
-            Postgres.transaction = original  # type: ignore[method-assign]
+            Postgres.connection = original  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, slots=True)

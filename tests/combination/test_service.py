@@ -34,6 +34,7 @@ from shared.contracts.inventory import (
 from tests.ca_verification.alone import Alone, migrated, running
 from tests.conftest import fresh_role
 from tests.servers import Servers
+from tests.shared.stored import stored
 
 COMBINATIONS = f"{PREFIX}/combinations"
 A, B = UUID(int=1), UUID(int=2)
@@ -223,7 +224,7 @@ async def test_combinations_are_listed_by_the_status_that_is_shown(combination) 
         )
     ]
     async with combination.traffic.postgres.transaction() as tx:
-        await store.save_combinations(tx, kept)
+        await stored(tx, store.save_combinations, kept)
 
     for status, its in stages.items():
         found = (await listed(combination, status=status))["items"]
@@ -249,7 +250,7 @@ async def test_list_is_given_as_csv_also_if_the_first_one_was_never_agreed_to(co
         ),
     )
     async with combination.traffic.postgres.transaction() as tx:
-        await store.save_combinations(tx, [refused, agreed])
+        await stored(tx, store.save_combinations, [refused, agreed])
 
     answer = await combination.ask(
         "GET", COMBINATIONS, "applicant", account="acme", headers={"accept": "text/csv"}
@@ -285,7 +286,7 @@ async def test_combinations_are_kept_as_they_are(combination) -> None:
     stage = Concluded(UUID(int=4), "cas-merge-4")
     kept = Combination(UUID(int=80), "acme", (B, A), agreed, stage)
     async with combination.traffic.postgres.transaction() as tx:
-        await store.save_combinations(tx, [kept])
+        await stored(tx, store.save_combinations, [kept])
 
         found = await store.find_combination(tx, kept.id)
 

@@ -17,6 +17,7 @@ from shared.traffic import Traffic
 from tests.inventory import make
 from tests.inventory.conftest import hear
 from tests.inventory.make import A, B, C
+from tests.shared.stored import stored
 
 LONGEST = 40  # turns; two batches have some fifteen statements
 WAITS = """
@@ -134,7 +135,7 @@ async def test_of_two_that_want_the_same_instance_one_wins(
     postgres = inventory.traffic.postgres
     estate = [make.instance(one, paid_at=inventory.clock()) for one in (A, B, C)]
     async with postgres.transaction() as tx:
-        await store.save_instances(tx, estate)
+        await stored(tx, store.save_instances, estate)
 
     order = random.Random(seed).choices((0, 1), k=LONGEST)
 

@@ -25,6 +25,7 @@ from tests.inventory import make
 from tests.inventory.conftest import hear
 from tests.inventory.test_interleaved import LONGEST, interleaved
 from tests.shared.make import fold, heard
+from tests.shared.stored import stored
 
 MEMBERS = 4
 FEW = settings(
@@ -152,7 +153,7 @@ class Replicas(RuleBasedStateMachine):
 
     async def save(self, instances: Sequence[Instance]) -> None:
         async with Postgres(self.dsn) as postgres, postgres.transaction() as tx:
-            await store.save_instances(tx, instances)
+            await stored(tx, store.save_instances, instances)
 
     async def look(self) -> dict[UUID, Instance]:
         async with Postgres(self.dsn) as postgres, postgres.transaction() as tx:

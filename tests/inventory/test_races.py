@@ -27,6 +27,7 @@ from shared.traffic import Traffic
 from tests.inventory import make
 from tests.inventory.conftest import hear
 from tests.inventory.make import A, B, C
+from tests.shared.stored import stored
 
 ROUNDS = 10
 
@@ -65,7 +66,7 @@ async def replicas(inventory_dsn: str) -> AsyncIterator[Sequence[Traffic]]:
 
 async def stock(replica: Traffic, *instances: Instance) -> None:
     async with replica.postgres.transaction() as tx:
-        await store.save_instances(tx, instances)
+        await stored(tx, store.save_instances, instances)
 
 
 async def kept(replica: Traffic, *ids: UUID) -> list[Instance]:

@@ -20,6 +20,7 @@ from tests.ca_verification.alone import Alone
 from tests.inventory import make
 from tests.inventory.conftest import ask, bought, hear
 from tests.inventory.make import ACCOUNT, A, B
+from tests.shared.stored import stored
 
 INSTANCES = f"{PREFIX}/instances"
 
@@ -286,8 +287,8 @@ async def test_instances_and_purchases_are_kept_as_they_are(inventory) -> None:
     bought = make.quota(created=1, refunded=1)
     purchase = Purchase(bought.id, bought.content, 1, 1, heard=(A, B), version=1)
     async with inventory.traffic.postgres.transaction() as tx:
-        await store.save_instances(tx, [replace(one, version=0) for one in instances])
-        await store.save_purchases(tx, [replace(purchase, version=0)])
+        await stored(tx, store.save_instances, [replace(one, version=0) for one in instances])
+        await stored(tx, store.save_purchases, [replace(purchase, version=0)])
         loaded = list(await store.load_instances(tx, [one.id for one in instances]))
         assert list(await store.load_purchases(tx, [purchase.id])) == [purchase]
 

@@ -21,6 +21,7 @@ from services.inventory.domain.things import (
 )
 from tests.inventory import make
 from tests.inventory.make import ACCOUNT, NOON
+from tests.shared.stored import stored
 
 HOLDER, RESULT = UUID(int=70), UUID(int=71)
 FRESH = Issued(HOLDER, RESULT, NOON, NOON + timedelta(days=199))
@@ -47,7 +48,7 @@ async def test_list_says_of_every_stage_what_the_domain_says(inventory) -> None:
     ids = [UUID(int=n) for n in range(1, len(STAGES) + 1)]
     kept = [make.instance(i, stage=stage) for i, stage in zip(ids, STAGES, strict=True)]
     async with inventory.traffic.postgres.transaction() as tx:
-        await store.save_instances(tx, kept)
+        await stored(tx, store.save_instances, kept)
         listed = await store.list_instances(tx, NOON, ACCOUNT, limit=len(ids) + 1)
 
     assert [one.stage for one, _ in listed] == list(STAGES)
@@ -65,7 +66,7 @@ async def test_list_says_of_every_stage_what_the_domain_says(inventory) -> None:
 )
 async def test_time_makes_more_of_what_is_issued(inventory, moment, status) -> None:
     async with inventory.traffic.postgres.transaction() as tx:
-        await store.save_instances(tx, [make.instance(stage=FRESH)])
+        await stored(tx, store.save_instances, [make.instance(stage=FRESH)])
         [(_, shown)] = await store.list_instances(tx, moment, ACCOUNT)
 
     assert shown == status

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from shared.postgres import Postgres, Transaction
+from shared.postgres import Postgres
+from tests.shared.overhearing import first_word, overheard
 
 
 @dataclass
@@ -23,29 +24,15 @@ class Said:
 
 
 @contextmanager
-def overheard(said: Said) -> Iterator[None]:
-    """Write down every statement of every transaction that a service opens."""
-    original = Postgres.transaction
+def counted(said: Said) -> Iterator[None]:
+    """Write down the first word of each statement that a service says."""
 
-    @asynccontextmanager
-    async def listening(self: Postgres) -> AsyncIterator[Transaction]:
-        words = said.statements.setdefault(urlsplit(self.dsn).username or "", [])
+    def hear(postgres: Postgres, sql: str) -> None:
+        role = urlsplit(postgres.dsn).username or ""
+        said.statements.setdefault(role, []).append(first_word(sql))
 
-        def listen(query) -> None:
-            words.append(query.query.split(maxsplit=1)[0])
-
-        async with original(self) as tx:
-            tx.add_query_logger(listen)
-            words.append("BEGIN")
-            yield tx
-            tx.remove_query_logger(listen)
-        words.append("COMMIT")
-
-    Postgres.transaction = listening
-    try:
+    with overheard(hear):
         yield
-    finally:
-        Postgres.transaction = original
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from tests.benchmarks import ours
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.ours import NAMES, Ours
 from tests.benchmarks.people import Order
-from tests.services.counting import Said, between, overheard
+from tests.services.counting import Said, between, counted
 from tests.shared.make import Record
 
 TIMER = Duty.__dataclass_fields__["perform"].default
@@ -136,7 +136,7 @@ async def lockstep(place: Ground, said: Said) -> AsyncIterator[Lockstep]:
     """Assemble the services, their way to PostgreSQL being listened to."""
     async with AsyncExitStack() as stack:
         dsn = await stack.enter_async_context(between(place.servers.postgres_dsn, said))
-        stack.enter_context(overheard(said))
+        stack.enter_context(counted(said))
         told = replace(place, servers=replace(place.servers, postgres_dsn=dsn))
         services = ours.services(told)
         for one in services:

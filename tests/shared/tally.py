@@ -7,8 +7,9 @@ from uuid import UUID
 
 from shared.contracts.base import Command, Event
 from shared.decision import Decision, Moment, PersonNeededError
-from shared.postgres import Transaction, lock, upsert
+from shared.postgres import Transaction, lock
 from shared.road import Road, Shelf, when, when_all
+from shared.writing import Writes
 
 UNLUCKY = 13
 TOO_LARGE = 14
@@ -94,9 +95,8 @@ async def load(tx: Transaction, ids: Sequence[UUID]) -> Iterable[Tally]:
     return [Tally(**row) for row in await lock(tx, "tallies", ids)]
 
 
-async def save(tx: Transaction, tallies: Sequence[Tally]) -> None:
-    await upsert(
-        tx,
+def save(writes: Writes, tallies: Sequence[Tally]) -> None:
+    writes.upsert(
         "tallies",
         {
             "id uuid": [tally.id for tally in tallies],

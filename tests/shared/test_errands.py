@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -15,10 +15,11 @@ from shared import runner as runner_module
 from shared.cloudevents import Heard
 from shared.contracts.base import Event
 from shared.errands import Patience
-from shared.postgres import Connection, Postgres, Transaction
+from shared.postgres import Connection, Postgres
 from shared.runner import travel
 from tests.shared.errands import A_WHILE, Begin, new_id
 from tests.shared.make import NOON, A
+from tests.shared.overhearing import overheard
 from tests.shared.wire import wire_to
 
 
@@ -285,29 +286,19 @@ async def test_decision_that_plans_what_nobody_does_is_refused(service) -> None:
 
 
 @pytest.fixture
-def statements(monkeypatch) -> list[str]:
-    """Overhear every transaction, and every statement of transactions and runners."""
+def statements(monkeypatch) -> Iterator[list[str]]:
+    """Overhear every statement of transactions and runners."""
     seen: list[str] = []
-    transaction, connect = Postgres.transaction, asyncpg.connect
-
-    def listen(query) -> None:
-        seen.append(query.query)
-
-    @asynccontextmanager
-    async def overheard(self) -> AsyncIterator[Transaction]:
-        async with transaction(self) as tx:
-            tx.add_query_logger(listen)
-            yield tx
-            tx.remove_query_logger(listen)
+    connect = asyncpg.connect
 
     async def overheard_connect(dsn) -> Connection:
         connection = await connect(dsn)
-        connection.add_query_logger(listen)
+        connection.add_query_logger(lambda query: seen.append(query.query))
         return connection
 
-    monkeypatch.setattr(Postgres, "transaction", overheard)
     monkeypatch.setattr(runner_module.asyncpg, "connect", overheard_connect)
-    return seen
+    with overheard(lambda _, sql: seen.append(sql)):
+        yield seen
 
 
 async def test_what_is_due_at_once_is_begun_without_a_look_into_the_table(

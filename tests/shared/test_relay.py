@@ -7,8 +7,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from shared import relay as relaying
-from shared.outbox import Outgoing, Waiting, append
+from shared.outbox import Outgoing, Waiting
+from shared.outbox import say as say_at_last
 from shared.relay import InHand, relay
+from shared.writing import Writes
 from tests.servers import Servers
 
 
@@ -37,7 +39,7 @@ async def say(postgres, topic: str, *sizes: int, subject: str | None = "it") -> 
     """Commit records of such sizes about one subject; return what would be handed over."""
     async with postgres.transaction() as tx:
         sent = [Outgoing(topic, subject, b"it", [], bytes(size)) for size in sizes]
-        return await append(tx, sent)
+        return await say_at_last(Writes(), tx, sent)
 
 
 async def heard(stack: Servers, topic: str) -> list[int]:

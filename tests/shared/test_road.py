@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from shared.postgres import Postgres, Transaction
+from shared.postgres import Postgres
 from shared.traffic import Traffic
 from tests.shared import make, tally
 from tests.shared.make import A, B, counted, read
+from tests.shared.overhearing import first_word, overheard
 from tests.shared.tally import Cloned, Count, Moved, Recounted, Tallied
 
 
@@ -23,24 +23,11 @@ def traffic(postgres: Postgres) -> Traffic:
 
 
 @pytest.fixture
-def statements(monkeypatch) -> list[str]:
+def statements() -> Iterator[list[str]]:
+    """Overhear the first word of each statement."""
     seen: list[str] = []
-    transaction = Postgres.transaction
-
-    @asynccontextmanager
-    async def overheard(self) -> AsyncIterator[Transaction]:
-        async with transaction(self) as tx:
-            tx.add_query_logger(listen)
-            seen.append("BEGIN")
-            yield tx
-            tx.remove_query_logger(listen)
-        seen.append("COMMIT")
-
-    def listen(query) -> None:
-        seen.append(query.query.split(maxsplit=1)[0])
-
-    monkeypatch.setattr(Postgres, "transaction", overheard)
-    return seen
+    with overheard(lambda _, sql: seen.append(first_word(sql))):
+        yield seen
 
 
 async def column(postgres: Postgres, sql: str) -> list[object]:
@@ -213,7 +200,7 @@ async def test_lost_connection_is_waited_out(traffic, postgres, caplog, stack, d
     await blocker.close()
 
     assert await totals(postgres) == [2]
-    assert "connection is closed" in caplog.text
+    assert "closed in the middle of operation" in caplog.text
 
 
 async def test_missing_table_parks_nothing(traffic, postgres) -> None:
@@ -230,13 +217,16 @@ async def test_missing_table_parks_nothing(traffic, postgres) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 20, 500])
-async def test_batch_of_any_size_takes_five_statements(traffic, statements, size) -> None:
-    await traffic.take(read(counted(1)))
-    statements.clear()
+async def test_batch_of_any_size_takes_four_statements_and_the_next_one_a_single_one(
+    traffic, statements, size
+) -> None:
+    await traffic.take(read(counted(1)))  # lets asyncpg learn the types
+    for once_more in (["BEGIN", "SELECT", "WITH", "COMMIT"], ["WITH"]):
+        statements.clear()
 
-    await traffic.take(read(*(counted(1, UUID(int=n % 50)) for n in range(size))))
+        await traffic.take(read(*(counted(1, UUID(int=n % 50)) for n in range(size))))
 
-    assert statements == ["BEGIN", "SELECT", "INSERT", "WITH", "COMMIT"]
+        assert statements == once_more
 
 
 async def test_batch_with_a_repeated_message_asks_the_inbox_first_the_second_time(
@@ -248,7 +238,7 @@ async def test_batch_with_a_repeated_message_asks_the_inbox_first_the_second_tim
 
     await traffic.take(read(known, new))
 
-    said = [word for word in statements if not word.endswith(";")]
-    assert said[:3] == ["BEGIN", "INSERT", "WITH"]  # in hope, and by memory
-    assert said[3:] == ["BEGIN", "INSERT", "SELECT", "INSERT", "WITH", "COMMIT"]
+    in_hope, with_care = statements[:1], statements[1:]
+    assert in_hope == ["WITH"]
+    assert with_care == ["BEGIN", "INSERT", "SELECT", "WITH", "COMMIT"]
     assert await totals(postgres) == [3]

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.inventory.domain.things import Instance
 from shared.contracts.base import Event
 from shared.contracts.combination import CombinationRequested
 from shared.contracts.inventory import (
@@ -13,33 +14,37 @@ from shared.contracts.inventory import (
     InstanceStatusChanged,
     ReservationRefused,
 )
+from shared.decision import Thing
 from shared.outbox import columns
 from shared.postgres import Transaction
-from shared.road import Entry
+from shared.road import Entry, World
+from shared.writing import Writes
 
 
-async def add_history(tx: Transaction, entries: Sequence[Entry]) -> None:
+def add_history(writes: Writes, entries: Sequence[Entry], world: World) -> None:
     """Note what is said about instances: when, and who set it off.
 
     What is said to an account about an instance that it does not own is none of its owner's.
     """
     rows = [
-        (instance_id, entry.id, entry.at, entry.cause.actor or "certfold", _what(entry.fact), owner)
+        (instance_id, entry.id, entry.at, entry.cause.actor or "certfold", _what(entry.fact))
         for entry in entries
-        if (owner := getattr(entry.fact, "account_id", None))
         for instance_id in _instances_of(entry)
+        if _is_of_its_owner(entry.fact, world.get((Instance, instance_id)))
     ]
     if rows:
-        await tx.execute(
+        writes.add(
             """
             INSERT INTO history (instance_id, event_id, at, who, what)
-            SELECT instance_id, event_id, at, who, what
-              FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[],
-                          $6::text[]) AS one (instance_id, event_id, at, who, what, owner)
-              JOIN instances ON id = instance_id AND account_id = owner
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[])
             """,
-            *columns(rows, width=6),
+            *columns(rows, width=5),
         )
+
+
+def _is_of_its_owner(fact: Event, instance: Thing | None) -> bool:
+    owner = getattr(fact, "account_id", None)
+    return owner is not None and isinstance(instance, Instance) and instance.account_id == owner
 
 
 def _instances_of(entry: Entry) -> Iterable[UUID]:

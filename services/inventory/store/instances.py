@@ -12,7 +12,8 @@ from services.inventory.domain.things import Instance
 from services.inventory.store.stages import STAGES, to_columns
 from shared.contracts.base import Names
 from shared.contracts.purchases import Price
-from shared.postgres import Transaction, lock, upsert
+from shared.postgres import Transaction, lock
+from shared.writing import Writes
 
 # What is shown: stages, and what time makes of them. $1 is always the present moment.
 STATUS = f"""
@@ -124,11 +125,10 @@ async def list_lot(tx: Transaction, now: datetime, lot_id: UUID) -> list[tuple[I
     return [(_instance(row), row["status"]) for row in rows]
 
 
-async def save_instances(tx: Transaction, instances: Sequence[Instance]) -> None:
+def save_instances(writes: Writes, instances: Sequence[Instance]) -> None:
     """Write instances."""
     stages = [to_columns(i.stage) for i in instances]
-    await upsert(
-        tx,
+    writes.upsert(
         "instances",
         {
             "id uuid": [i.id for i in instances],

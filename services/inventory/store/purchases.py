@@ -7,7 +7,8 @@ import asyncpg
 
 from services.inventory.domain.things import Account, Purchase
 from shared.contracts.purchases import PurchaseCompleted
-from shared.postgres import Transaction, lock, upsert
+from shared.postgres import Transaction, lock
+from shared.writing import Writes
 
 
 async def load_accounts(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Account]:
@@ -21,10 +22,9 @@ async def find_account(tx: Transaction, key: UUID) -> Account | None:
     return None if row is None else Account(**row)
 
 
-async def save_accounts(tx: Transaction, accounts: Sequence[Account]) -> None:
+def save_accounts(writes: Writes, accounts: Sequence[Account]) -> None:
     """Write accounts."""
-    await upsert(
-        tx,
+    writes.upsert(
         "accounts",
         {
             "id uuid": [a.id for a in accounts],
@@ -40,10 +40,9 @@ async def load_purchases(tx: Transaction, ids: Sequence[UUID]) -> Iterator[Purch
     return map(_purchase, await lock(tx, "purchases", ids))
 
 
-async def save_purchases(tx: Transaction, purchases: Sequence[Purchase]) -> None:
+def save_purchases(writes: Writes, purchases: Sequence[Purchase]) -> None:
     """Write purchases."""
-    await upsert(
-        tx,
+    writes.upsert(
         "purchases",
         {
             "id uuid": [p.id for p in purchases],

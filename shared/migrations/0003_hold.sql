@@ -1,0 +1,10 @@
+-- What a transaction was decided by must hold when it is written, or nothing of it is: 40001, as
+-- PostgreSQL itself says when somebody else was faster.
+CREATE FUNCTION hold(holds boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF holds THEN
+        RETURN true;
+    END IF;
+    RAISE serialization_failure USING MESSAGE = 'overtaken by another transaction';
+END
+$$;

@@ -1,0 +1,36 @@
+"""Hears what services say to PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from shared.postgres import Postgres, Transaction
+
+
+@contextmanager
+def overheard(hear: Callable[[Postgres, str], None]) -> Iterator[None]:
+    """Hear each statement on every connection that is lent, BEGIN and COMMIT too."""
+    original = Postgres.connection
+
+    @asynccontextmanager
+    async def connection(self: Postgres) -> AsyncIterator[Transaction]:
+        def listen(query) -> None:
+            hear(self, query.query)
+
+        async with original(self) as lent:
+            lent.add_query_logger(listen)
+            try:
+                yield lent
+            finally:
+                await asyncio.sleep(0)  # asyncpg tells of a statement a moment later
+                lent.remove_query_logger(listen)
+
+    Postgres.connection = connection
+    try:
+        yield
+    finally:
+        Postgres.connection = original
+
+
+def first_word(sql: str) -> str:
+    return sql.split(maxsplit=1)[0].rstrip(";")
