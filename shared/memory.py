@@ -34,9 +34,8 @@ class Memory:
     def note(self, things: Iterable[Thing]) -> None:
         """Remember things as they are in the database now."""
         for thing in things:
-            kind = type(thing)
-            lately = self._lately.setdefault(kind, {})
-            lately[thing.id] = thing
+            self._lately.setdefault(type(thing), {})[thing.id] = thing
+        for kind, lately in self._lately.items():
             if len(lately) >= MOST:
                 self._before[kind], self._lately[kind] = lately, {}
 

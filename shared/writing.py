@@ -66,7 +66,8 @@ class Writes:
         )
         condition = """
             (SELECT count(*) = cardinality($1::uuid[])
-               FROM {it} JOIN unnest($1::uuid[], $2::integer[]) AS one (id, version) USING (id, version))
+               FROM {it}
+               JOIN unnest($1::uuid[], $2::integer[]) AS one (id, version) USING (id, version))
             """
         self.expect(locked, condition, ids, list(versions.values()))
 

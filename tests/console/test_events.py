@@ -19,7 +19,7 @@ from services.console.events import TOPICS, cursor, read_cursor
 from services.console.proxy import vouch
 from shared.api import Person
 from shared.clock import utc_now
-from shared.cloudevents import Heard, because_of, headers
+from shared.cloudevents import Heard, because_of, headers, standing
 from shared.contracts.base import Event
 from shared.contracts.combination import CombinationRefused
 from shared.contracts.inventory import InstanceHostingChanged
@@ -111,8 +111,10 @@ async def say(stack: Servers, *facts: Event) -> None:
             await producer.send_and_wait(
                 fact.topic,
                 fact.model_dump_json().encode(),
-                key=fact.subject.encode(),
-                headers=headers(fact, fact_id, "inventory", time, because_of(cause)),
+                key=(key := fact.subject.encode()),
+                headers=headers(
+                    standing(type(fact), "inventory"), fact_id, time, key, because_of(cause)
+                ),
             )
 
 

@@ -19,6 +19,7 @@ from shared.cloudevents import (
     headers,
     identity,
     sequence_header,
+    standing,
     understand,
 )
 from shared.contracts.base import Event
@@ -185,7 +186,8 @@ def test_fact_is_dressed_so_that_it_is_understood_again() -> None:
     tallied = Tallied(tally_id=A, total=4)
 
     time = b"2026-11-22T12:00:00+00:00"
-    dressed = headers(tallied, UUID(int=9), "tally", time, because_of(cause))
+    always = standing(Tallied, "tally")
+    dressed = headers(always, UUID(int=9), time, str(A).encode(), because_of(cause))
 
     assert dict(dressed) == {
         "ce_specversion": b"1.0",

@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from shared import runner as runner_module
 from shared.cloudevents import Heard
@@ -63,7 +63,7 @@ async def test_outcome_that_comes_twice_has_one_effect(service) -> None:
     carry = traffic.carry
 
     async def twice(heard: Heard) -> tuple[Event, ...]:
-        first, _ = await asyncio.gather(carry(heard), carry(replace(heard)))
+        first, _ = await asyncio.gather(carry(heard), carry(structs.replace(heard)))
         await carry(heard)
         return first
 
