@@ -21,6 +21,7 @@ from shared.runner import Runner
 from shared.service import Parts
 from shared.traffic import Traffic
 from tests.shared.make import record
+from tests.shared.truth import false_memories
 
 SECRET = "only the console knows"  # noqa: S105 - of an API that lives as long as a test
 AnEvent = TypeVar("AnEvent", bound=Event)
@@ -94,6 +95,7 @@ async def running(
         try:
             parts = Parts(traffic, postgres, settings, clock, health=None, world=world)
             yield Alone(traffic, runner, clock, api(parts))
+            assert await false_memories(traffic) == []
         finally:
             await runner.stop()
 

@@ -8,3 +8,12 @@ BEGIN
     RAISE serialization_failure USING MESSAGE = 'overtaken by another transaction';
 END
 $$;
+
+-- A service trusts what it remembers of a row for as long as its version is the same. So a row that
+-- a person changes by hand gets the next one, too.
+CREATE FUNCTION next_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END
+$$;
