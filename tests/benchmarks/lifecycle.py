@@ -20,11 +20,12 @@ WARM = 24  # lifecycles, before each round
 NOTES = """\
 One lifecycle: a purchase, two instances made, combined, applied for with a pasted P-256 request,
 two names validated, two items vetted, issued, shown as issued: {facts} events in Kafka. Every
-commit is durable (fsync, synchronous_commit, full_page_writes); acks=all on one broker. {customers}
-customers at a time take all their orders from step to step. Neither side asks the DNS (each proof
-is found at once, within the process) or lints. People's commands skip HTTP on both sides; all
-services of a side share one process, and look for garbage as seldom as `python -m services.…`
-does. CPU, user and system, is that of the process, PostgreSQL and Kafka.
+commit is durable (fsync, synchronous_commit, full_page_writes), but for the deletion of what was
+told from our outbox; acks=all on one broker. {customers} customers at a time take all their orders
+from step to step. Neither side asks the DNS (each proof is found at once, within the process) or
+lints. People's commands skip HTTP on both sides; all services of a side share one process, and look
+for garbage as seldom as `python -m services.…` does. CPU, user and system, is that of the process,
+PostgreSQL and Kafka.
 
 The floor is the SQL of one round of ours, said again in its {transactions} transactions, and each
 request verified by form and CA, and one signature: no broker, no code of ours. Rounds are
