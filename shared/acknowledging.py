@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 SOON_SECONDS = 0.1
 AGAIN_SECONDS = 1.0
+LONGEST_SECONDS = 3.0  # aiokafka asks for ever where there is no broker
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,9 @@ class Acknowledging:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         try:
-            await self._acknowledge()
-        except KafkaError as error:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                await self._acknowledge()
+        except (KafkaError, OSError) as error:  # a timeout is an OSError
             log.warning("what was handled will come again: %r", error)
             self._owed.clear()
 
@@ -60,7 +62,7 @@ class Acknowledging:
             await asyncio.sleep(pause)
             try:
                 await self._acknowledge()
-            except KafkaError as error:
+            except (KafkaError, OSError) as error:
                 log.warning("acknowledging failed, again in %.0f s: %r", AGAIN_SECONDS, error)
                 pause = AGAIN_SECONDS
 

@@ -39,6 +39,12 @@ class Memory:
             if len(lately) >= MOST:
                 self._before[kind], self._lately[kind] = lately, {}
 
+    def drop(self, kind: type[Thing], ids: Iterable[UUID]) -> None:
+        """Forget what was misleading."""
+        for one in ids:
+            self._lately.get(kind, {}).pop(one, None)
+            self._before.get(kind, {}).pop(one, None)
+
     def forget(self) -> None:
         """Forget everything."""
         self._lately.clear()

@@ -85,9 +85,9 @@ def save_applications(writes: Writes, applications: Sequence[Application]) -> No
             "details jsonb": [_json(STAGES[_stage_name(a.stage)], a.stage) for a in applications],
             "instance_status text": [a.instance_status for a in applications],
             "withdrawal_objections jsonb": [
-                _json(OBJECTIONS, a.withdrawal_objections) for a in applications
+                _objections(a.withdrawal_objections) for a in applications
             ],
-            "drop_objections jsonb": [_json(OBJECTIONS, a.drop_objections) for a in applications],
+            "drop_objections jsonb": [_objections(a.drop_objections) for a in applications],
             "version integer": [a.version for a in applications],
         },
     )
@@ -199,6 +199,10 @@ def save_certificates(writes: Writes, certificates: Sequence[Certificate]) -> No
 
 
 _form_json = Written[Form](lambda form: _json(FORM, form))
+
+
+def _objections(objections: tuple[Objection, ...]) -> str:
+    return _json(OBJECTIONS, objections) if objections else "[]"
 
 
 def _json(adapter: TypeAdapter[Any], value: object) -> str:

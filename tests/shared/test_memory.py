@@ -1,0 +1,528 @@
+"""What replicas remember, on a real PostgreSQL: whatever it is, they decide by what there is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import accumulate, count
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared import memory as memory_module
+from shared.cloudevents import Envelope
+from shared.ids import new_id
+from shared.memory import Memory
+from shared.postgres import Postgres, Transaction
+from shared.traffic import Traffic
+from tests.shared import looking, tally
+from tests.shared.looking import MANY, Check, Clear, Fill, Follow, Limit, Weigh, Wind
+from tests.shared.make import NOON, A, B, counted, fold, heard, read
+from tests.shared.replicas import (
+    C,
+    D,
+    ask,
+    column,
+    in_order,
+    kept,
+    parked,
+    remembered,
+    replica,
+    rows,
+    told,
+    totals,
+)
+from tests.shared.stored import stored
+from tests.shared.tally import DISPUTED, Count, Counted, Moved, Tally
+from tests.shared.truth import false_memories
+from tests.shared.wire import Fault, Wire, wire_to
+
+PATIENCE_SECONDS = 30
+PLACES = A, B, C
+FAULTS: tuple[Fault, ...] = ("unheard", "unanswered", "half answered", "given up")
+
+
+@pytest.fixture
+def one(postgres: Postgres) -> Traffic:
+    return replica(postgres)
+
+
+@pytest.fixture
+def other(postgres: Postgres) -> Traffic:
+    return replica(postgres)
+
+
+Look = tuple[str, tuple[UUID, ...]]
+
+
+@pytest.fixture
+def looks(monkeypatch) -> list[Look]:
+    """Overhear of which tallies, before anything is decided, "all" or the "version" is read."""
+    seen: list[Look] = []
+    original = Postgres.connection
+
+    def listen(query) -> None:
+        for what, columns in (("all", "*"), ("version", "id, version")):
+            if query.query.startswith(f"SELECT {columns} FROM tallies"):
+                assert "FOR UPDATE" in query.query
+                seen.append((what, tuple(query.args[0])))
+
+    @asynccontextmanager
+    async def overheard(self) -> AsyncIterator[Transaction]:
+        async with original(self) as lent:
+            lent.add_query_logger(listen)
+            try:
+                yield lent
+            finally:
+                await asyncio.sleep(0)  # asyncpg tells of a statement a moment later
+                lent.remove_query_logger(listen)
+
+    monkeypatch.setattr(Postgres, "connection", overheard)
+    return seen
+
+
+async def test_thing_that_was_made_or_changed_before_is_not_read_again(
+    one, looks, postgres
+) -> None:
+    await one.take(read(counted(1)))
+    assert looks.pop() == ("all", (A,))
+
+    await one.take(read(counted(2), counted(4)))
+    assert await ask(one, Count(tally_id=A, amount=8)) == [15]
+
+    assert looks == []
+    assert await totals(postgres) == [15]
+
+
+async def test_thing_that_was_only_looked_at_is_not_read_again(one, other, looks) -> None:
+    await other.take(read(counted(5)))
+    await ask(one, Weigh(tally_id=A))
+    looks.clear()
+
+    assert await ask(one, Weigh(tally_id=A)) == [5]
+
+    assert looks == []
+
+
+async def test_things_of_which_some_are_remembered_are_all_locked_and_only_the_others_read(
+    one, other, looks, postgres
+) -> None:
+    await one.take(read(counted(1), counted(1, C)))
+    await other.take(read(counted(1, B)))
+    looks.clear()
+
+    for _ in range(2):
+        await one.take(read(*(counted(10, its_id) for its_id in (D, C, B, A))))
+
+    assert looks == [("version", (A, B, C, D)), ("all", (B,))]
+    assert await totals(postgres) == [21, 21, 21, 20]
+    assert remembered(one) == await kept(postgres)
+
+
+async def test_thing_that_changed_is_read_with_those_that_are_not_remembered(
+    one, other, looks, postgres
+) -> None:
+    await one.take(read(counted(1)))
+    await other.take(read(counted(2), counted(2, B)))
+    looks.clear()
+
+    await one.take(read(counted(4), counted(4, B)))
+
+    assert looks == [("version", (A, B)), ("all", (A, B))]
+    assert await totals(postgres) == [7, 6]
+
+
+async def test_replicas_that_take_turns_lose_nothing(one, other, looks, postgres) -> None:
+    for traffic, amount in ((one, 1), (other, 2), (one, 4), (other, 8), (one, 16)):
+        await traffic.take(read(counted(amount)))
+
+    assert await told(postgres) == {A: [(1, 1), (2, 3), (3, 7), (4, 15), (5, 31)]}
+    assert await totals(postgres) == [31]
+    assert await parked(postgres) == []
+    assert looks == [("all", (A,))] * 5  # overtaken, each time after the second, and no more
+
+
+async def count_ninety(postgres: Postgres) -> None:
+    await replica(postgres).take(read(counted(90)))
+
+
+def by_hand(sql: str) -> Callable[[Postgres], Awaitable[object]]:
+    return lambda postgres: rows(postgres, sql)
+
+
+meanwhile = pytest.mark.parametrize(
+    ("meanwhile", "total"),
+    [
+        pytest.param(count_ninety, 100, id="another replica"),
+        pytest.param(
+            by_hand(f"UPDATE tallies SET total = 100, version = version + 1 WHERE id = '{A}'"),
+            100,
+            id="changed by hand",
+        ),
+        pytest.param(by_hand(f"DELETE FROM tallies WHERE id = '{A}'"), 0, id="deleted by hand"),
+    ],
+)
+
+
+@meanwhile
+async def test_what_was_changed_meanwhile_is_changed_as_it_is_now(
+    one, postgres, meanwhile, total
+) -> None:
+    await one.take(read(counted(10)))
+    await meanwhile(postgres)
+
+    await one.take(read(counted(1)))
+    assert await ask(one, Count(tally_id=A, amount=2)) == [total + 3]
+
+    assert await totals(postgres) == [total + 3]
+    assert remembered(one) == await kept(postgres)
+
+
+@meanwhile
+async def test_what_was_changed_meanwhile_is_changed_as_it_is_now_beside_what_is_unknown(
+    one, other, postgres, meanwhile, total
+) -> None:
+    await one.take(read(counted(10)))
+    await other.take(read(counted(5, B)))
+    await meanwhile(postgres)
+
+    await one.take(read(counted(1), counted(1, B)))
+
+    assert await totals(postgres) == [total + 1, 6]
+    assert remembered(one) == await kept(postgres)
+
+
+@meanwhile
+async def test_what_is_only_looked_at_is_seen_as_it_is_now(one, postgres, meanwhile, total) -> None:
+    await one.take(read(counted(10)))
+    await meanwhile(postgres)
+
+    assert await ask(one, Weigh(tally_id=A)) == [total]
+    assert await ask(one, Weigh(tally_id=A)) == [total]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(Follow(tally_id=B, to=A), id="of the same kind"),
+        pytest.param(Fill(tally_id=B, limit_id=A), id="of another kind"),
+    ],
+)
+@meanwhile
+async def test_what_is_looked_at_beside_what_is_changed_is_seen_as_it_is_now(
+    one, postgres, command, meanwhile, total
+) -> None:
+    await one.take(read(counted(10), counted(20, B)))
+    await ask(one, command)
+    await meanwhile(postgres)
+
+    assert await ask(one, command) == [total]
+
+    assert (await kept(postgres))[B].total == total
+
+
+async def test_what_is_no_longer_so_parks_nothing_and_tells_nobody_of_an_error(
+    one, other, postgres
+) -> None:
+    await one.take(read(counted(MANY + 1)))
+    await other.take(read(counted(-MANY)))
+
+    await one.take([heard(Check(tally_id=A), 1)])
+    await other.take(read(counted(MANY)))
+    await one.take([heard(Check(tally_id=A), 2)])
+    await other.take(read(counted(-MANY)))
+    assert await ask(one, Check(tally_id=A)) == []
+
+    assert await column(postgres, "SELECT record_offset FROM parked") == [2]
+
+
+async def test_message_that_another_replica_has_handled_leaves_nothing_in_mind(
+    one, other, postgres
+) -> None:
+    batch = read(counted(1), counted(1, B))
+    await other.take(read(counted(1)))
+    await one.take(batch)
+
+    await other.take(batch)
+    await other.take(read(counted(1), counted(1, B)))
+
+    assert await told(postgres) == {A: [(1, 1), (2, 2), (3, 3)], B: [(1, 1), (2, 2)]}
+    assert remembered(other) == await kept(postgres)
+
+
+async def test_what_a_parked_message_does_after_all_is_remembered(one, looks, postgres) -> None:
+    for amount in (500, 600, -400):
+        await one.take(read(counted(amount)))
+    [parked_id] = await column(postgres, "SELECT id FROM parked")
+
+    await one.replay(parked_id)
+    looks.clear()
+    await one.take(read(counted(1)))
+
+    assert await totals(postgres) == [701]
+    assert looks == []
+
+
+async def waiting(postgres: Postgres, count: int) -> None:
+    """Wait until so many statements of this role wait for a lock."""
+    sql = """
+        SELECT count(*) FROM pg_stat_activity
+         WHERE usename = current_user AND wait_event_type = 'Lock'
+        """
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await column(postgres, sql) != [count]:
+            await asyncio.sleep(0.01)
+
+
+async def test_replicas_that_look_at_what_the_other_one_changes_come_one_after_the_other(
+    one, other, postgres
+) -> None:
+    await one.take(read(counted(1), counted(2, B)))
+    for tally_id in A, B:
+        await ask(other, Weigh(tally_id=tally_id))
+
+    async with postgres.transaction() as tx:
+        await tx.execute("SELECT FROM tallies FOR UPDATE")
+        followings = [
+            asyncio.create_task(ask(one, Follow(tally_id=A, to=B))),
+            asyncio.create_task(ask(other, Follow(tally_id=B, to=A))),
+        ]
+        await waiting(postgres, 2)
+    await asyncio.gather(*followings)
+
+    assert await totals(postgres) in ([1, 1], [2, 2])
+
+
+async def test_what_is_planned_without_a_change_is_dropped_by_who_closes_meanwhile(
+    one, other, postgres
+) -> None:
+    await one.take(read(counted(1)))
+    await ask(other, Weigh(tally_id=A))
+    async with postgres.transaction() as tx:
+        await tx.execute("SELECT FROM tallies FOR UPDATE")
+        winding = asyncio.create_task(ask(one, Wind(tally_id=A)))
+        await waiting(postgres, 1)
+        clearing = asyncio.create_task(ask(other, Clear(tally_id=A)))
+        await waiting(postgres, 2)
+    await asyncio.gather(winding, clearing)
+
+    assert await totals(postgres) == [0]
+    assert await column(postgres, "SELECT kind FROM errands") == []
+
+
+async def test_replica_whose_connections_ended_between_batches_forgets(
+    one, postgres, dsn, stack
+) -> None:
+    await one.take(read(counted(10)))
+    ended = asyncio.Event()
+    async with postgres.connection() as connection:
+        connection.add_termination_listener(lambda _: ended.set())
+
+    await fail_over(stack.postgres_dsn, str(urlsplit(dsn).username))
+    await ended.wait()
+    await one.take(read(counted(1)))
+
+    assert await totals(postgres) == [101]
+
+
+async def fail_over(admin: str, role: str) -> None:
+    """End all connections; go on without the last commit, and with another one in its place."""
+    connection = await asyncpg.connect(admin)
+    await connection.execute(
+        f"""
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}';
+        UPDATE {role}.tallies SET total = 100
+        """
+    )
+    await connection.close()
+
+
+@pytest.fixture
+def quiet(caplog) -> None:
+    """Have no warning of what fails on purpose."""
+    caplog.set_level("CRITICAL", "shared.traffic")
+
+
+@pytest.fixture
+async def wire(postgres: Postgres, dsn: str) -> AsyncIterator[tuple[Wire, Traffic]]:
+    """Yield a wire that works so far, and the replica at its other end."""
+    async with wire_to(dsn) as (wire, there), Postgres(there, pool_size=2) as remote:
+        yield wire, replica(remote)
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("before", [[], [1, 2]], ids=["in a transaction", "at once"])
+async def test_what_fails_on_its_way_leaves_nothing_false_in_mind(
+    postgres, wire, other, before, fault
+) -> None:
+    line, one = wire
+    last = '"total":103' if before else "COMMIT"
+    for amount in before:
+        await one.take(read(counted(amount)))
+    command, command_id = Count(tally_id=A, amount=100), new_id(NOON)
+
+    line.fail(last, fault)
+    for _ in range(3):
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await one.ask(command, command_id)
+        assert remembered(one) in ({}, await kept(postgres))
+    for traffic in (one, other, one):
+        await traffic.take(read(counted(1)))
+
+    amounts = [*before, 100, 1, 1, 1]
+    assert line.failures == 1
+    assert await told(postgres) == {A: [*enumerate(accumulate(amounts), start=1)]}
+    assert remembered(one) == await kept(postgres)
+
+
+@pytest.mark.usefixtures("quiet")
+async def test_connection_that_fails_makes_a_replica_forget(wire, looks) -> None:
+    line, one = wire
+    await one.take(read(counted(1), counted(1, B)))
+    looks.clear()
+
+    line.fail('"total":2', "unheard")
+    await one.take(read(counted(1)))
+
+    assert line.failures == 1
+    assert looks == [("all", (A,))]
+    assert remembered(one).keys() == {A}
+
+
+REFUSE_AT_COMMIT = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE 'too much, at the end of the day'; END $$;
+    CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON tallies DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (new.total > 100) EXECUTE FUNCTION refuse()
+    """
+
+
+async def test_commit_that_postgresql_refuses_leaves_nothing_false_in_mind(
+    one, other, postgres
+) -> None:
+    async with postgres.transaction() as tx:
+        await tx.execute(REFUSE_AT_COMMIT)
+    await one.take(read(counted(1)))
+
+    await one.take(read(counted(200), counted(2), counted(200, B)))
+    assert remembered(one) == await kept(postgres)
+    with pytest.raises(asyncpg.RaiseError):
+        await ask(one, Count(tally_id=A, amount=200))
+    assert A not in remembered(one)  # what a refused attempt was about is read again
+    for traffic in (one, other, one):
+        await traffic.take(read(counted(4), counted(1, B)))
+
+    assert await told(postgres) == {
+        A: [(1, 1), (2, 3), (3, 7), (4, 11), (5, 15)],
+        B: [(1, 1), (2, 2), (3, 3)],
+    }
+    assert await parked(postgres) == ["RaiseError", "RaiseError"]
+
+
+async def test_many_replicas_at_once_lose_nothing_and_number_without_a_gap(dsn, postgres) -> None:
+    def batch(n: int) -> list[Envelope]:
+        return read(*(counted(1, PLACES[(n * m) % 3]) for m in range(5)))
+
+    async with AsyncExitStack() as stack:
+        pools = [await stack.enter_async_context(Postgres(dsn, pool_size=4)) for _ in range(4)]
+        replicas = [replica(one) for one in pools]
+        deeds = [one.take(batch(n)) for n in range(8) for one in replicas]
+        deeds += [ask(one, Count(tally_id=A, amount=1)) for one in replicas for _ in range(10)]
+        await asyncio.gather(*deeds)
+        assert all(map(remembered, replicas))
+        assert [await false_memories(one) for one in replicas] == [[]] * 4
+
+    there = await kept(postgres)
+    assert sum(one.total for one in there.values()) == 4 * 50
+    assert await told(postgres) == {
+        its_id: [(n, n) for n in range(1, one.total + 1)] for its_id, one in there.items()
+    }
+    assert await parked(postgres) == []
+
+
+IDS = st.sampled_from(PLACES)
+MESSAGES = st.one_of(
+    st.builds(Counted, tally_id=IDS, amount=st.integers(-5, 12) | st.just(DISPUTED)),
+    st.builds(Moved, tally_id=IDS, to=IDS, amount=st.integers(1, 3)),
+    st.builds(Follow, tally_id=IDS, to=IDS),
+    st.builds(Weigh, tally_id=IDS),
+    st.builds(Check, tally_id=IDS),
+)
+TURNS = st.lists(st.tuples(st.integers(0, 1), st.lists(MESSAGES, min_size=1, max_size=4)))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(TURNS)
+async def test_replicas_that_take_turns_leave_what_one_fold_leaves(postgres, turns) -> None:
+    await begin_anew(postgres)
+    replicas = replica(postgres), replica(postgres)
+    number = count()
+    batches = [[heard(one, next(number)) for one in messages] for _, messages in turns]
+
+    for (whose, _), batch in zip(turns, batches, strict=True):
+        await replicas[whose].take(batch)
+
+    folded = fold(looking.road, *batches, world={(Tally, i): Tally(i, 0, 1) for i in PLACES})
+    assert await totals(postgres) == [folded.world[Tally, i].total for i in PLACES]
+    assert await told(postgres) == in_order([fact for _, fact in folded.said])
+    assert await column(postgres, "SELECT record_offset FROM parked ORDER BY record_offset") == [
+        offset for offset, _ in folded.parked
+    ]
+
+
+async def begin_anew(postgres: Postgres) -> None:
+    """Leave nothing but a tally of nothing at each place."""
+    async with postgres.transaction() as tx:
+        await tx.execute("TRUNCATE tallies, inbox, subjects, outbox, parked")
+        await stored(tx, tally.save, [Tally(one) for one in PLACES])
+
+
+def test_memory_holds_things_as_they_were_noted_last() -> None:
+    memory = Memory()
+
+    memory.note([Tally(A, 1, 1), Tally(B, 1, 1), Tally(A, 2, 2)])
+
+    assert memory.recall(Tally, [A, B, C]) == {A: Tally(A, 2, 2), B: Tally(B, 1, 1)}
+
+
+def test_memory_takes_no_kind_for_another() -> None:
+    memory = Memory()
+
+    memory.note([Tally(A), Limit(B)])
+
+    assert memory.recall(Tally, [A, B]) == {A: Tally(A)}
+    assert memory.recall(Limit, [A, B]) == {B: Limit(B)}
+
+
+def test_memory_that_forgets_knows_nothing_of_any_kind(monkeypatch) -> None:
+    monkeypatch.setattr(memory_module, "MOST", 2)
+    memory = Memory()
+    memory.note([Tally(A), Tally(B), Tally(C), Limit(A)])
+
+    memory.forget()
+
+    assert memory.recall(Tally, [A, B, C]) == {}
+    assert memory.recall(Limit, [A]) == {}
+    memory.note([Tally(A, 1, 1)])
+    assert memory.recall(Tally, [A, B, C]) == {A: Tally(A, 1, 1)}
+
+
+@given(st.lists(st.integers(1, 12).map(lambda n: UUID(int=n))), st.integers(1, 4))
+def test_memory_holds_those_that_were_touched_last_and_not_twice_as_many_as_it_may(
+    touched, most
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory_module, "MOST", most)
+        memory = Memory()
+        for version, one in enumerate(touched):
+            memory.note([Tally(one, 0, version), Limit(UUID(int=13 + version))])
+
+    last = {one: Tally(one, 0, version) for version, one in enumerate(touched)}
+    order = sorted(last, key=lambda one: last[one].version, reverse=True)
+    found = memory.recall(Tally, order)
+    assert found == {one: last[one] for one in order[: len(found)]}
+    assert min(most, len(last)) <= len(found) < 2 * most
