@@ -271,3 +271,17 @@ async def test_what_was_owed_of_a_partition_that_is_lost_is_forgotten(
 
     assert consumer.said == [{zero: 1}]
     assert left_to_do() == []
+
+
+async def test_nobody_waits_for_a_broker_for_ever(
+    acknowledging, consumer, one, monkeypatch, caplog
+) -> None:
+    caplog.set_level("CRITICAL", "shared.acknowledging")
+    monkeypatch.setattr(acknowledging_module, "LONGEST_SECONDS", 0.05)
+    consumer.may_go_on.clear()
+    acknowledging.owe(consumer, {one: 4})
+
+    await asyncio.wait_for(acknowledging.now(), PATIENCE_SECONDS)
+
+    assert consumer.said == [{one: 4}]
+    assert left_to_do() == set()
