@@ -284,4 +284,4 @@ async def test_nobody_waits_for_a_broker_for_ever(
     await asyncio.wait_for(acknowledging.now(), PATIENCE_SECONDS)
 
     assert consumer.said == [{one: 4}]
-    assert left_to_do() == set()
+    assert left_to_do() == []
