@@ -34,10 +34,12 @@ class Memory:
     def note(self, things: Iterable[Thing]) -> None:
         """Remember things as they are in the database now."""
         for thing in things:
-            self._lately.setdefault(type(thing), {})[thing.id] = thing
-        for kind, lately in self._lately.items():
-            if len(lately) >= MOST:
-                self._before[kind], self._lately[kind] = lately, {}
+            kind = type(thing)
+            lately = self._lately.get(kind)
+            if lately is None or len(lately) >= MOST:
+                self._before[kind], lately = lately or {}, {}
+                self._lately[kind] = lately
+            lately[thing.id] = thing
 
     def drop(self, kind: type[Thing], ids: Iterable[UUID]) -> None:
         """Forget what was misleading."""

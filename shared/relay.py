@@ -101,7 +101,7 @@ class InHand:
                 break
             self._handed.popleft()
             self._bytes -= _weight(one)
-            if one.sequence == last + 1:
+            if one.sequence == last + 1:  # else it was read from the table meanwhile, and told
                 found.append(one)
                 self._told.note([one])
         return found
@@ -127,7 +127,7 @@ class Relay:
         self.is_idle = False  # nothing is waiting, as far as this replica knows
 
     def wake(self, committed: Sequence[Waiting] = ()) -> None:
-        """Say that something was committed, and what, if it is known."""
+        """Say that something was committed, or may have been; and what, if it is known."""
         self.is_idle = False
         if committed:
             self._in_hand.take_over(committed)
@@ -151,11 +151,15 @@ class Relay:
             try:
                 await self._work()
             except Exception as error:
+                self._lose()
                 log.warning("the relay lost its way and starts again: %r", error)
                 self._beat()
                 await asyncio.sleep(1)
             finally:
-                self.owns, self._in_hand = False, InHand()
+                self._lose()
+
+    def _lose(self) -> None:
+        self.owns, self.is_idle, self._in_hand = False, False, InHand()
 
     async def _work(self) -> None:
         # The lock lives on the connection that reads and deletes: who loses one loses both.
@@ -172,8 +176,7 @@ class Relay:
         """Wait for the lock; meanwhile, tell who has it what this replica commits."""
         while not await connection.fetchval(OWN):
             self._beat()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+            if await self._is_woken(POLL_SECONDS):
                 self._woken.clear()
                 await connection.execute(f"NOTIFY {CHANNEL}")
 
@@ -188,23 +191,27 @@ class Relay:
         )
         try:
             await producer.start()
-            self.owns = True
+            self.owns, now = True, asyncio.get_running_loop().time
+            look_at = now() + POLL_SECONDS
             while True:
                 self._beat()
                 self._woken.clear()
                 await relay(connection, producer, self._in_hand, self._beat)
                 if self._in_hand.is_empty:
                     self.is_idle = True
-                    await self._rest()
+                    await self._is_woken(look_at - now())
+                if now() >= look_at:  # however much is handed over meanwhile
+                    self._in_hand.look()
+                    look_at = now() + POLL_SECONDS
         finally:
             await producer.stop()
 
-    async def _rest(self) -> None:
-        """Sleep until something is committed; look now and then what others may have left."""
-        try:
-            await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
-        except TimeoutError:
-            self._in_hand.look()
+    async def _is_woken(self, seconds: float) -> bool:
+        """Sleep until something is committed, for so long at most; say whether it was."""
+        with suppress(TimeoutError):  # `wait_for` may miss that it is cancelled
+            async with asyncio.timeout(max(seconds, 0)):
+                await self._woken.wait()
+        return self._woken.is_set()
 
 
 async def relay(
@@ -308,4 +315,4 @@ def wire_headers(headers: Headers, sequence: int | None) -> Headers:
 
 
 def _weight(one: Waiting) -> int:
-    return len(one.value or b"")
+    return len(one.value or b"") + sum(len(value or b"") for _, value in one.headers)

@@ -1,6 +1,9 @@
 """What a transaction writes in the end, gathered to be said in one statement.
 
-Each statement costs a round trip, and one alone needs no BEGIN and no COMMIT either.
+Each statement costs a round trip, and one alone needs no BEGIN and no COMMIT either. All its parts
+see what was committed before it began, and none sees what another one writes, but by its result.
+First come those of which something is expected, in the order in which it is; then the last one;
+then the others.
 """
 
 import re
