@@ -28,6 +28,7 @@ POLL_SECONDS = 1.0  # who commits wakes us; this is for what a replica committed
 CHANNEL = "outbox"
 # Advisory locks are shared by a whole database; the table's own number is not.
 OWN = "SELECT pg_try_advisory_lock('outbox'::regclass::bigint)"
+OLDEST = "SELECT min(id) FROM outbox"
 # A record whose deletion was lost with the server is told again.
 SOON = "SET synchronous_commit = off"
 
@@ -89,6 +90,12 @@ class InHand:
         self.must_look = True
         self._handed.clear()
         self._bytes = 0
+
+    def misses(self, oldest: int | None) -> bool:
+        """Say whether the oldest record of the table is older than all that is in hand."""
+        return oldest is not None and oldest < min(
+            (one.id for one in self._handed), default=oldest + 1
+        )
 
     def next(self) -> list[Waiting]:
         """Return what follows upon what was told; if that is not certain, somebody must look."""
@@ -201,7 +208,8 @@ class Relay:
                     self.is_idle = True
                     await self._is_woken(look_at - now())
                 if now() >= look_at:  # however much is handed over meanwhile
-                    self._in_hand.look()
+                    if self._in_hand.misses(await connection.fetchval(OLDEST)):
+                        self._in_hand.look()
                     look_at = now() + POLL_SECONDS
         finally:
             await producer.stop()

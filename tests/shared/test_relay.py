@@ -190,6 +190,15 @@ def test_too_much_to_remember_is_left_in_the_table(monkeypatch, most_records, mo
     assert in_hand.next() == []
 
 
+@pytest.mark.parametrize(("oldest", "is_missed"), [(None, False), (2, True), (3, False)])
+def test_what_is_older_than_all_in_hand_is_missed(oldest, is_missed) -> None:
+    in_hand = quiet()
+    in_hand.take_over([fact(4), fact(3)])
+
+    assert in_hand.misses(oldest) == is_missed
+    assert quiet().misses(oldest) == (oldest is not None)
+
+
 def test_what_was_handed_on_makes_room(monkeypatch) -> None:
     monkeypatch.setattr(relaying, "MOST_BYTES", 10)
     in_hand = quiet()
