@@ -150,7 +150,7 @@ def save_instances(writes: Writes, instances: Sequence[Instance]) -> None:
             "lot_id uuid": [i.lot_id for i in instances],
             "hosted boolean": [i.hosted for i in instances],
             "remark text": [i.remark for i in instances],
-            "tags jsonb": [json.dumps(i.tags) for i in instances],
+            "tags jsonb": [json.dumps(i.tags) if i.tags else "[]" for i in instances],
             "stage text": [one.stage for one in stages],
             "holder uuid": [one.holder for one in stages],
             "result uuid": [one.result for one in stages],
