@@ -6,7 +6,7 @@ all is decided again, by what is read under a lock.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from shared.decision import Thing
@@ -14,8 +14,6 @@ from shared.decision import Thing
 MOST = 2000  # of each kind, twice: those touched lately, and those touched before
 
 V = TypeVar("V")
-
-Place: TypeAlias = tuple[type[Thing], UUID]
 
 
 class Memory:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.postgres import OvertakenError, Transaction
+from shared.postgres import OvertakenError, Transaction, versions_of
 
 Columns: TypeAlias = Mapping[str, Sequence[object]]
 """What is written, column by column; each is named "<column> <type>"."""
@@ -63,10 +63,7 @@ class Writes:
     def confirm(self, table: str, versions: Mapping[UUID, int]) -> None:
         """Lock rows in the order of `versions`; expect each to be of its version."""
         ids = list(versions)
-        locked = self.add(
-            f"SELECT id, version FROM {table} WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",  # noqa: S608 - as below
-            ids,
-        )
+        locked = self.add(versions_of(table), ids)
         condition = """
             (SELECT count(*) = cardinality($1::uuid[])
                FROM {it}
@@ -87,6 +84,11 @@ class Writes:
             return await connection.fetch(sql, *self._values, *self._expected_values, *values)
         except asyncpg.SerializationError as error:
             raise OvertakenError(str(error)) from error
+
+
+def columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Turn rows into the arrays that `unnest` turns back."""
+    return [[row[i] for row in rows] for i in range(width)]
 
 
 @cache

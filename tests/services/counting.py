@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+from asyncpg.connection import LoggedQuery
+
 from shared.postgres import Postgres
 from tests.shared.overhearing import first_word, overheard
 
@@ -27,9 +29,9 @@ class Said:
 def counted(said: Said) -> Iterator[None]:
     """Write down the first word of each statement that a service says."""
 
-    def hear(postgres: Postgres, sql: str) -> None:
+    def hear(postgres: Postgres, query: LoggedQuery) -> None:
         role = urlsplit(postgres.dsn).username or ""
-        said.statements.setdefault(role, []).append(first_word(sql))
+        said.statements.setdefault(role, []).append(first_word(query))
 
     with overheard(hear):
         yield

@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
-from uuid import uuid4
 
 import httpx
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.clock import utc_now
 from shared.postgres import Postgres
@@ -16,6 +14,7 @@ from shared.traffic import Traffic
 from tests.servers import Servers
 from tests.shared.errands import Service
 from tests.shared.tiny_api import SECRET, person, road, tiny_api
+from tests.shared.topics import new_topic
 
 
 @pytest.fixture
@@ -43,9 +42,4 @@ async def api(postgres: Postgres, traffic: Traffic) -> AsyncIterator[httpx.Async
 @pytest.fixture
 async def topic(stack: Servers) -> str:
     """Make a topic of one partition."""
-    name = f"test-{uuid4().hex[:8]}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
-    await admin.start()
-    await admin.create_topics([NewTopic(name, 1, 1)])
-    await admin.close()
-    return name
+    return await new_topic(stack, partitions=1)

@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from asyncpg.connection import LoggedQuery
+
 from shared.postgres import Postgres, Transaction
 
 
 @contextmanager
-def overheard(hear: Callable[[Postgres, str], None]) -> Iterator[None]:
+def overheard(hear: Callable[[Postgres, LoggedQuery], None]) -> Iterator[None]:
     """Hear each statement on every connection that is lent, BEGIN and COMMIT too."""
     original = Postgres.connection
 
     @asynccontextmanager
     async def connection(self: Postgres) -> AsyncIterator[Transaction]:
         def listen(query) -> None:
-            hear(self, query.query)
+            hear(self, query)
 
         async with original(self) as lent:
             lent.add_query_logger(listen)
@@ -32,5 +34,5 @@ def overheard(hear: Callable[[Postgres, str], None]) -> Iterator[None]:
         Postgres.connection = original
 
 
-def first_word(sql: str) -> str:
-    return sql.split(maxsplit=1)[0].rstrip(";")
+def first_word(query: LoggedQuery) -> str:
+    return query.query.split(maxsplit=1)[0].rstrip(";")

@@ -3,16 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from shared import acknowledging as acknowledging_module
 from shared.acknowledging import Acknowledging
 from tests.servers import Servers
+from tests.shared.topics import new_topic
 
 Offsets = dict[TopicPartition, int]
 PATIENCE_SECONDS = 30
@@ -57,12 +56,7 @@ async def member(
 @pytest.fixture
 async def topic(stack: Servers) -> str:
     """Make a topic of two partitions."""
-    name = f"test-{uuid4().hex[:8]}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
-    await admin.start()
-    await admin.create_topics([NewTopic(name, 2, 1)])
-    await admin.close()
-    return name
+    return await new_topic(stack, partitions=2)
 
 
 @pytest.fixture

@@ -297,7 +297,7 @@ def statements(monkeypatch) -> Iterator[list[str]]:
         return connection
 
     monkeypatch.setattr(runner_module.asyncpg, "connect", overheard_connect)
-    with overheard(lambda _, sql: seen.append(sql)):
+    with overheard(lambda _, query: seen.append(query.query)):
         yield seen
 
 

@@ -1,14 +1,15 @@
 """What replicas remember, on a real PostgreSQL: whatever it is, they decide by what there is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, suppress
 from itertools import accumulate, count
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
 import pytest
+from asyncpg.connection import LoggedQuery
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,11 +17,12 @@ from shared import memory as memory_module
 from shared.cloudevents import Envelope
 from shared.ids import new_id
 from shared.memory import Memory
-from shared.postgres import Postgres, Transaction
+from shared.postgres import Postgres
 from shared.traffic import Traffic
 from tests.shared import looking, tally
 from tests.shared.looking import MANY, Check, Clear, Fill, Follow, Limit, Weigh, Wind
 from tests.shared.make import NOON, A, B, counted, fold, heard, read
+from tests.shared.overhearing import overheard
 from tests.shared.replicas import (
     C,
     D,
@@ -59,29 +61,18 @@ Look = tuple[str, tuple[UUID, ...]]
 
 
 @pytest.fixture
-def looks(monkeypatch) -> list[Look]:
+def looks() -> Iterator[list[Look]]:
     """Overhear of which tallies, before anything is decided, "all" or the "version" is read."""
     seen: list[Look] = []
-    original = Postgres.connection
 
-    def listen(query) -> None:
+    def hear(_: Postgres, query: LoggedQuery) -> None:
         for what, columns in (("all", "*"), ("version", "id, version")):
             if query.query.startswith(f"SELECT {columns} FROM tallies"):
                 assert "FOR UPDATE" in query.query
                 seen.append((what, tuple(query.args[0])))
 
-    @asynccontextmanager
-    async def overheard(self) -> AsyncIterator[Transaction]:
-        async with original(self) as lent:
-            lent.add_query_logger(listen)
-            try:
-                yield lent
-            finally:
-                await asyncio.sleep(0)  # asyncpg tells of a statement a moment later
-                lent.remove_query_logger(listen)
-
-    monkeypatch.setattr(Postgres, "connection", overheard)
-    return seen
+    with overheard(hear):
+        yield seen
 
 
 async def test_thing_that_was_made_or_changed_before_is_not_read_again(

@@ -26,7 +26,7 @@ def traffic(postgres: Postgres) -> Traffic:
 def statements() -> Iterator[list[str]]:
     """Overhear the first word of each statement."""
     seen: list[str] = []
-    with overheard(lambda _, sql: seen.append(first_word(sql))):
+    with overheard(lambda _, query: seen.append(first_word(query))):
         yield seen
 
 

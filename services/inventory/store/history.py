@@ -15,10 +15,9 @@ from shared.contracts.inventory import (
     ReservationRefused,
 )
 from shared.decision import Thing
-from shared.outbox import columns
 from shared.postgres import Transaction
 from shared.road import Entry, World
-from shared.writing import Writes
+from shared.writing import Writes, columns
 
 
 def add_history(writes: Writes, entries: Sequence[Entry], world: World) -> None:
