@@ -12,6 +12,7 @@ from services.inventory.domain.things import Instance
 from services.inventory.store.stages import STAGES, to_columns
 from shared.contracts.base import Names
 from shared.contracts.purchases import Price
+from shared.ids import text_of
 from shared.postgres import Transaction, lock
 from shared.writing import Writes
 
@@ -144,7 +145,7 @@ def save_instances(writes: Writes, instances: Sequence[Instance]) -> None:
             "purchase_id text": [i.purchase_id for i in instances],
             "purchase uuid": [i.purchase for i in instances],
             "paid_at timestamptz": [i.paid_at for i in instances],
-            "member_ids text": [" ".join(map(str, i.member_ids)) for i in instances],
+            "member_ids text": [" ".join(map(text_of, i.member_ids)) for i in instances],
             "price_amount numeric": [i.price.amount if i.price else None for i in instances],
             "price_currency text": [i.price.currency if i.price else None for i in instances],
             "lot_id uuid": [i.lot_id for i in instances],
@@ -157,7 +158,7 @@ def save_instances(writes: Writes, instances: Sequence[Instance]) -> None:
             "not_before timestamptz": [one.not_before for one in stages],
             "not_after timestamptz": [one.not_after for one in stages],
             "refunded_at timestamptz": [one.refunded_at for one in stages],
-            "decided text": [" ".join(map(str, i.decided)) for i in instances],
+            "decided text": [" ".join(map(text_of, i.decided)) for i in instances],
             "version integer": [i.version for i in instances],
         },
     )
