@@ -8,7 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
@@ -21,6 +21,7 @@ from shared.contracts.base import Objection
 LONGEST_NAME = 253  # octets, without the root's dot (RFC 1035 §2.3.4)
 LONGEST_LABEL = 63
 LONGEST_TEXT = 1024  # of what is worth translating; Unicode never shrinks below a quarter
+KNOWN = 4096  # names that need not be read again: each comes several times on its way
 WILDCARD = "*."
 SPECIAL_USE = frozenset(
     {
@@ -181,6 +182,7 @@ def is_within(domain: str, suffixes: frozenset[str]) -> bool:
     return any(".".join(labels[start:]) in suffixes for start in range(len(labels)))
 
 
+@lru_cache(KNOWN)
 def _read(text: str) -> Name:
     if len(text) > LONGEST_TEXT:
         raise _FaultyError(("name_too_long", f"has more than {LONGEST_NAME} characters"))

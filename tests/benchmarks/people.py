@@ -110,13 +110,13 @@ def orders(count: int) -> list[Order]:
     account_id = f"acme-{uuid4().hex[:8]}"
     return [
         Order(account_id, str(new_id(utc_now())), names, csr(names), number)
-        for number, names in enumerate(_names(count))
+        for number, names in enumerate(_names(account_id, count))
     ]
 
 
-def _names(count: int) -> Iterator[tuple[str, ...]]:
+def _names(account_id: str, count: int) -> Iterator[tuple[str, ...]]:
     for n in range(count):
-        yield tuple(f"{host}.shop{n}.example" for host in ("www", "api"))
+        yield tuple(f"{host}.{account_id}-{n}.example" for host in ("www", "api"))
 
 
 def csr(names: tuple[str, ...]) -> str:
