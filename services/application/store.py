@@ -24,7 +24,7 @@ from services.application.domain.things import (
     UsedKey,
     Withdrawn,
 )
-from shared.contracts.base import Objection
+from shared.contracts.base import OURS, Objection
 from shared.memory import Written
 from shared.postgres import Transaction, lock
 from shared.writing import Writes
@@ -82,7 +82,7 @@ def save_applications(writes: Writes, applications: Sequence[Application]) -> No
             "form jsonb": [_form_json(a.form) for a in applications],
             "spki_sha256 text": [a.form.spki_sha256 for a in applications],
             "stage text": [_stage_name(a.stage) for a in applications],
-            "details jsonb": [_json(STAGES[_stage_name(a.stage)], a.stage) for a in applications],
+            "details jsonb": [_stage_json(a.stage) for a in applications],
             "instance_status text": [a.instance_status for a in applications],
             "withdrawal_objections jsonb": [
                 _objections(a.withdrawal_objections) for a in applications
@@ -199,6 +199,7 @@ def save_certificates(writes: Writes, certificates: Sequence[Certificate]) -> No
 
 
 _form_json = Written[Form](lambda form: _json(FORM, form))
+_stage_json = Written[Stage](lambda stage: _json(STAGES[_stage_name(stage)], stage))
 
 
 def _objections(objections: tuple[Objection, ...]) -> str:
@@ -218,7 +219,7 @@ def _application(row: asyncpg.Record) -> Application:
         id=row["id"],
         account_id=row["account_id"],
         instance_id=row["instance_id"],
-        form=FORM.validate_json(row["form"]),
+        form=FORM.validate_json(row["form"], context=OURS),
         stage=STAGES[row["stage"]].validate_json(row["details"]),
         instance_status=row["instance_status"],
         withdrawal_objections=OBJECTIONS.validate_json(row["withdrawal_objections"]),

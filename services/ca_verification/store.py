@@ -24,7 +24,9 @@ from services.ca_verification.domain.things import (
 )
 from services.ca_verification.domain.waiting import open_tasks
 from shared.contracts.application import ApplicationSubmitted
+from shared.contracts.base import OURS
 from shared.contracts.ca_verification import Waiting
+from shared.ids import text_of
 from shared.memory import Written
 from shared.postgres import Transaction, lock
 from shared.writing import Writes
@@ -112,15 +114,15 @@ def save_applications(writes: Writes, applications: Sequence[Application]) -> No
             "id uuid": [a.id for a in applications],
             "account_id text": [a.submitted.account_id for a in applications],
             "submitted jsonb": [_submitted_json(a.submitted) for a in applications],
-            "names jsonb": [_json(NAMES, a.names) for a in applications],
-            "tasks jsonb": [_json(TASKS, a.tasks) for a in applications],
-            "task_ids jsonb": [json.dumps([str(t.id) for t in a.tasks]) for a in applications],
+            "names jsonb": [_names_json(a.names) for a in applications],
+            "tasks jsonb": [_tasks_json(a.tasks) for a in applications],
+            "task_ids jsonb": [_task_ids_json(a.tasks) for a in applications],
             "has_open_tasks boolean": [_has_open_tasks(a) for a in applications],
             "expected_by timestamptz": [a.expected_by for a in applications],
-            "told jsonb": [_json(TOLD, a.told) for a in applications],
+            "told jsonb": [_told_json(a.told) for a in applications],
             "overdue boolean": [a.overdue for a in applications],
             "stage text": [_stage_name(a.stage) for a in applications],
-            "details jsonb": [_json(STAGES[_stage_name(a.stage)], a.stage) for a in applications],
+            "details jsonb": [_stage_json(a.stage) for a in applications],
             "serial_number text": [_serial_number(a.stage) for a in applications],
             "version integer": [a.version for a in applications],
         },
@@ -129,6 +131,13 @@ def save_applications(writes: Writes, applications: Sequence[Application]) -> No
 
 
 _submitted_json = Written(ApplicationSubmitted.model_dump_json)
+_names_json = Written[tuple[NameCheck, ...]](lambda names: _json(NAMES, names))
+_tasks_json = Written[tuple[Task, ...]](lambda tasks: _json(TASKS, tasks))
+_task_ids_json = Written[tuple[Task, ...]](
+    lambda tasks: json.dumps([text_of(task.id) for task in tasks])
+)
+_told_json = Written[tuple[Waiting, ...]](lambda told: _json(TOLD, told))
+_stage_json = Written[Stage](lambda stage: _json(STAGES[_stage_name(stage)], stage))
 
 
 def _json(adapter: TypeAdapter[Any], value: object) -> str:
@@ -142,7 +151,7 @@ def _has_open_tasks(application: Application) -> bool:
 def _application(row: asyncpg.Record) -> Application:
     return Application(
         id=row["id"],
-        submitted=ApplicationSubmitted.model_validate_json(row["submitted"]),
+        submitted=ApplicationSubmitted.model_validate_json(row["submitted"], context=OURS),
         names=NAMES.validate_json(row["names"]),
         tasks=TASKS.validate_json(row["tasks"]),
         expected_by=row["expected_by"],

@@ -1,12 +1,15 @@
 """What the application service is asked, and what it has to do in the world."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from services.application.domain.things import Form, HostState
 from shared.contracts.application import KeyAlgorithm, RevocationReason
 from shared.contracts.base import Command, Errand, Names, Objection
+
+NAMED = 1 << 12  # names of things that need not be made again
 
 
 class RequestApplication(Command):
@@ -98,6 +101,7 @@ class HostSeen(Command):
     seen_at: datetime
 
 
+@lru_cache(NAMED)
 def look_id(certificate_id: UUID, name: str) -> UUID:
     """Name the looking at one host."""
     return uuid5(NAMESPACE_URL, f"{certificate_id}/{name}")

@@ -7,6 +7,7 @@ import asyncpg
 
 from services.inventory.domain.things import Account, Purchase
 from shared.contracts.purchases import PurchaseCompleted
+from shared.memory import Written
 from shared.postgres import Transaction, lock
 from shared.writing import Writes
 
@@ -49,7 +50,7 @@ def save_purchases(writes: Writes, purchases: Sequence[Purchase]) -> None:
             "source text": [p.content.source for p in purchases],
             "purchase_id text": [p.content.purchase_id for p in purchases],
             "account_id text": [p.content.account_id for p in purchases],
-            "content jsonb": [p.content.model_dump_json() for p in purchases],
+            "content jsonb": [_content_json(p.content) for p in purchases],
             "created integer": [p.created for p in purchases],
             "refunded integer": [p.refunded for p in purchases],
             "heard text": [" ".join(map(str, p.heard)) for p in purchases],
@@ -85,6 +86,9 @@ async def list_quota(
         limit,
     )
     return [_purchase(row) for row in rows]
+
+
+_content_json = Written(PurchaseCompleted.model_dump_json)
 
 
 def _purchase(row: asyncpg.Record) -> Purchase:
