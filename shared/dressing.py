@@ -1,7 +1,6 @@
 """How the facts of one batch become records."""
 
 from collections.abc import Iterator, Sequence
-from uuid import UUID
 
 from shared.cloudevents import Headers, because_of, headers, standing
 from shared.outbox import Outgoing
@@ -9,13 +8,14 @@ from shared.road import Entry
 
 
 def dressed(entries: Sequence[Entry], service: str) -> Iterator[Outgoing]:
-    """Dress each fact for the wire; what is alike in many of them is made once."""
-    because: dict[UUID, Headers] = {}
+    """Dress each fact for the wire; what it has in common with the one before is made once."""
+    cause, at, because, time = None, None, Headers(), b""
     for one in entries:
-        fact, cause = one.fact, one.cause
-        if cause.id not in because:
-            because[cause.id] = because_of(cause)
-        subject, time = fact.subject, one.at.isoformat().encode()
+        if one.cause is not cause:
+            cause, because = one.cause, because_of(one.cause)
+        if one.at is not at:
+            at, time = one.at, one.at.isoformat().encode()
+        fact, subject = one.fact, one.fact.subject
         key, always = subject.encode(), standing(type(fact), service)
-        record = headers(always, one.id, time, key, because[cause.id])
+        record = headers(always, one.id, time, key, because)
         yield Outgoing(fact.topic, subject, key, record, one.value)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import lru_cache
@@ -44,13 +44,12 @@ class Told:
         self._lately: dict[tuple[str, bytes | None], int] = {}
         self._before = self._lately
 
-    def note(self, told: Iterable[Waiting]) -> None:
-        """Note what is told."""
-        for one in told:
-            if one.sequence is not None:
-                self._lately[one.topic, one.key] = one.sequence
-        if len(self._lately) >= MOST_TOLD:
-            self._before, self._lately = self._lately, {}
+    def note(self, one: Waiting) -> None:
+        """Note that it is told."""
+        if one.sequence is not None:
+            self._lately[one.topic, one.key] = one.sequence
+            if len(self._lately) >= MOST_TOLD:
+                self._before, self._lately = self._lately, {}
 
     def last(self, one: Waiting) -> int | None:
         """Return the place of the last fact about the same subject, if that is known."""
@@ -81,7 +80,7 @@ class InHand:
         """Remember what was just committed; what is too much stays where it is, in the table."""
         if not self.must_look:
             self._handed.extend(committed)
-            self._bytes += sum(map(_weight, committed))
+            self._bytes += sum(one.weight for one in committed)
         if len(self._handed) > MOST_HANDED or self._bytes > MOST_BYTES:
             self.look()
 
@@ -107,15 +106,16 @@ class InHand:
                 self.look()
                 break
             self._handed.popleft()
-            self._bytes -= _weight(one)
+            self._bytes -= one.weight
             if one.sequence == last + 1:  # else it was read from the table meanwhile, and told
                 found.append(one)
-                self._told.note([one])
+                self._told.note(one)
         return found
 
     def note(self, read: Sequence[Waiting]) -> None:
         """Note what is told of what was read from the table."""
-        self._told.note(read)
+        for one in read:
+            self._told.note(one)
 
 
 class Relay:
@@ -268,12 +268,12 @@ async def _read(connection: Connection, in_hand: InHand) -> list[Waiting]:
             sequence=row["sequence"],
             headers=msgpack.decode(row["headers"], type=Headers),
             value=row["value"],
+            weight=len(row["headers"]) + len(row["value"] or b""),
         )
         for row in rows
     ]
     in_hand.note(records)
-    weight = sum(len(row["headers"]) + len(row["value"] or b"") for row in rows)
-    if len(rows) == AT_ONCE or weight >= MOST_BYTES:
+    if len(records) == AT_ONCE or sum(one.weight for one in records) >= MOST_BYTES:
         in_hand.look()
     return records
 
@@ -320,7 +320,3 @@ def _hash(key: bytes) -> int:
 def wire_headers(headers: Headers, sequence: int | None) -> Headers:
     """Return a record's headers, with its place in its subject's history."""
     return headers if sequence is None else [*headers, sequence_header(sequence)]
-
-
-def _weight(one: Waiting) -> int:
-    return len(one.value or b"") + sum(len(value or b"") for _, value in one.headers)

@@ -168,7 +168,7 @@ async def test_dead_letters_are_looked_up(stack, postgres, topic, ends) -> None:
 
 
 def fact(n: int, subject: bytes = b"it", size: int = 1) -> Waiting:
-    return Waiting(n, "topic", subject, n, [], bytes(size))
+    return Waiting(n, "topic", subject, n, [], bytes(size), weight=size)
 
 
 def quiet() -> InHand:
