@@ -1,8 +1,10 @@
 """What the combination service decides. Pure: values in, facts out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from shared.contracts import waiver
 from shared.contracts.base import Command, Objection
@@ -19,6 +21,7 @@ from shared.contracts.inventory import (
     ReservationUnclaimed,
 )
 from shared.decision import Decision, Moment, PersonNeededError
+from shared.replacing import replace
 
 
 class RequestCombination(Command):
@@ -56,8 +59,7 @@ class Refused:
 Stage = Requested | Concluded | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
+class Combination(Struct, frozen=True):
     """One account's wish to make one instance of several, and what became of it."""
 
     id: UUID

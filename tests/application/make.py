@@ -1,6 +1,5 @@
 """Well-formed values for application tests; say only what your test is about."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -52,6 +51,7 @@ from shared.contracts.inventory import (
     InstanceStatusChanged,
 )
 from shared.decision import Moment
+from shared.replacing import replace
 from tests.shared.make import NOON
 
 MOMENT = Moment(NOON, cause=UUID(int=99), host=NOON, secret=bytes(32))

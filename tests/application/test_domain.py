@@ -1,6 +1,5 @@
 """What the application service decides, from the wish to the certificate."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from shared.contracts.application import (
 )
 from shared.contracts.base import Message, Names, Objection
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.application import make
 from tests.application.make import APPLICATION, CERTIFICATE, IT, MOMENT, NAMES, NOON, STAGES, WHO
 

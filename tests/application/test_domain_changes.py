@@ -1,7 +1,5 @@
 """Names that are dropped, certificates that are revoked: asked for here, decided by the CA."""
 
-from dataclasses import replace
-
 import pytest
 
 from services.application import domain
@@ -10,6 +8,7 @@ from services.application.domain.things import Application, Revocation
 from shared.contracts.application import NameDropped, NameDropRequested, RevocationRequested
 from shared.contracts.base import Objection
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.application import make
 from tests.application.make import CERTIFICATE, IT, MOMENT, NAMES, NOON, STAGES, WHO
 

@@ -1,6 +1,5 @@
 """What is shown of an application: never more than the inventory shows of its instance."""
 
-from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from services.application.domain.things import Submitted
 from services.application.views import show_application, show_certificate, status_of
 from shared.contracts.inventory import InstanceStatus
+from shared.replacing import replace
 from tests.application import make
 from tests.application.make import CERTIFICATE, NOON, STAGES, later
 

@@ -1,6 +1,5 @@
 """Well-formed values for tests of what the CA decides; say only what your test is about."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -38,6 +37,7 @@ from shared.contracts.application import (
 )
 from shared.contracts.base import Objection
 from shared.decision import Moment
+from shared.replacing import replace
 
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOT_AFTER = FRIDAY + timedelta(days=199)

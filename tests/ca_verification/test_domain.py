@@ -1,6 +1,5 @@
 """How the CA takes an application, proves its names and says what it waits on."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -34,6 +33,7 @@ from shared.contracts.ca_verification import (
     Waiting,
 )
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.ca_verification import make
 from tests.ca_verification.make import (
     APPLICATION,

@@ -1,6 +1,5 @@
 """What is done again: what has lived too long, and what the linter objected to."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,6 +25,7 @@ from services.ca_verification.domain.things import (
 )
 from shared.contracts.ca_verification import CertificateIssued, DomainChecked, VerificationPending
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.ca_verification import make
 from tests.ca_verification.make import APPLICATION, FRIDAY, LATER, MOMENT, NAMES
 

@@ -1,7 +1,5 @@
 """How an application goes on without a name: one bad name does not block the others."""
 
-from dataclasses import replace
-
 import pytest
 
 from services.ca_verification.domain import check_now, drop, note_check
@@ -15,6 +13,7 @@ from shared.contracts.ca_verification import (
     VerificationPending,
 )
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.ca_verification import make
 from tests.ca_verification.make import APPLICATION, LATER, NAMES, WHO
 from tests.shared.make import fold, heard

@@ -1,6 +1,5 @@
 """What holds of every story of an application at the CA, however it is told."""
 
-from dataclasses import replace
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -13,6 +12,7 @@ from services.ca_verification.domain.waiting import waiting_on
 from services.ca_verification.handlers import road
 from shared.contracts.base import Event, Message
 from shared.contracts.ca_verification import CertificateIssued, VerificationPending, Waiting
+from shared.replacing import replace
 from shared.road import World
 from tests.ca_verification import make
 from tests.ca_verification.make import APPLICATION, MOMENT, NAMES

@@ -1,6 +1,5 @@
 """How a certificate is taken back: once, only what was issued, and for a reason of RFC 5280."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -15,6 +14,7 @@ from shared.contracts.application import RevocationReason
 from shared.contracts.base import Objection
 from shared.contracts.ca_verification import CertificateRevoked, RevocationRefused
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.ca_verification import make
 from tests.ca_verification.make import CERTIFICATE, INSTANCE, LATER, NOT_AFTER, WHO
 

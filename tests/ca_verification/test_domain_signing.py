@@ -1,6 +1,5 @@
 """The intent to sign, the signature, and what cannot be taken back any more."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,6 +32,7 @@ from shared.contracts.ca_verification import (
     WithdrawalRefused,
 )
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.ca_verification import make
 from tests.ca_verification.certificates import plan
 from tests.ca_verification.make import (

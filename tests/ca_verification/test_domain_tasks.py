@@ -1,7 +1,5 @@
 """What officers and reviewers may decide, and what comes of it."""
 
-from dataclasses import replace
-
 import pytest
 
 from services.ca_verification.domain import ApplicationUnknownError, decide
@@ -21,6 +19,7 @@ from shared.contracts.ca_verification import (
     VettingItemConfirmed,
 )
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.ca_verification import make
 from tests.ca_verification.make import LATER, NAMES, PRACTICE, WHO
 

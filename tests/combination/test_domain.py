@@ -1,6 +1,5 @@
 """What the combination service decides."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -30,6 +29,7 @@ from shared.contracts.combination import (
 from shared.contracts.inventory import InstanceCreated, InstancesReserved, ReservationRefused
 from shared.contracts.waiver import TEXT, TEXT_SHA256
 from shared.decision import Decision, Moment
+from shared.replacing import replace
 from tests.shared.make import NOON, fold, heard
 
 MOMENT = Moment(NOON, cause=UUID(int=99), host=NOON, secret=bytes(32))

@@ -1,7 +1,6 @@
 """Members that are held for long are asked after, and the saga ends once in whatever order."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -24,6 +23,7 @@ from shared.contracts.combination import CombinationRefused, InstancesCombined
 from shared.contracts.inventory import InstancesReleased, ReservationUnclaimed
 from shared.contracts.purchases import PurchaseCompleted
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.combination.test_domain import CONCLUDED, MOMENT, OPEN, REFUSED, RESERVED, WAITING
 from tests.combination.test_domain import ID as COMBINATION
 from tests.inventory import make

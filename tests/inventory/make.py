@@ -1,6 +1,5 @@
 """Well-formed values for inventory tests; say only what your test is about."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -44,6 +43,7 @@ from shared.contracts.combination import (
 from shared.contracts.purchases import Price, PurchaseCompleted, PurchaseRefunded
 from shared.contracts.waiver import TEXT_SHA256
 from shared.decision import Moment
+from shared.replacing import replace
 from tests.shared.make import NOON
 
 MOMENT = Moment(NOON, cause=UUID(int=99), host=NOON, secret=bytes(32))

@@ -1,7 +1,5 @@
 """Who may use an instance for an application, and how it is shown as that goes on."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +15,7 @@ from shared.contracts.ca_verification import (
 )
 from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceStatusChanged
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.inventory import make
 from tests.inventory.make import ACCOUNT, APPLICATION, MOMENT, OTHER_APPLICATION, A
 

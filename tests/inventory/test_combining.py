@@ -1,6 +1,5 @@
 """Which instances may become one, and what comes of them."""
 
-from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from shared.contracts.inventory import (
     ReservationRefused,
 )
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.inventory import make
 from tests.inventory.make import ACCOUNT, COMBINATION, MERGED, MOMENT, A, B, C
 

@@ -1,7 +1,5 @@
 """Automatic renewal: what is hosted is not combined, and the other way round."""
 
-from dataclasses import replace
-
 import pytest
 
 from services.inventory.domain import annotate, reserve, set_hosting
@@ -16,6 +14,7 @@ from shared.contracts.inventory import (
     ReservationRefused,
 )
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.inventory import make
 from tests.inventory.make import ACCOUNT, MOMENT, A, B
 

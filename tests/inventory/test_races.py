@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import permutations
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from shared.contracts.inventory import (
     ReservationRefused,
 )
 from shared.postgres import OvertakenError, Postgres, Transaction
+from shared.replacing import replace
 from shared.traffic import Traffic
 from tests.inventory import make
 from tests.inventory.conftest import hear

@@ -1,6 +1,5 @@
 """Who gets money back, and until when: never for what was combined."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -20,6 +19,7 @@ from shared.contracts.inventory import (
     RefundRefused,
 )
 from shared.decision import Decision
+from shared.replacing import replace
 from tests.inventory import make
 from tests.inventory.make import ACCOUNT, MOMENT, NOON, PRICE, A, B, C
 

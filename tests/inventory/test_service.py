@@ -2,7 +2,6 @@
 
 import csv
 import io
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 from uuid import UUID
@@ -15,6 +14,7 @@ from services.inventory.domain.things import Instance, Purchase, Refunded, Reser
 from shared.api import PREFIX
 from shared.contracts.base import Names
 from shared.contracts.inventory import QuotaRefunded, ReservationUnclaimed
+from shared.replacing import replace
 from shared.runner import travel
 from tests.ca_verification.alone import Alone
 from tests.inventory import make

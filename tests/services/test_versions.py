@@ -1,6 +1,5 @@
 """What a service remembers of a row is worth as much as the row's version."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -11,6 +10,7 @@ from services.combination.handlers import road as combination
 from services.inventory import store
 from services.inventory.handlers import road as inventory
 from shared.postgres import Postgres
+from shared.replacing import replace
 from shared.road import Road
 from shared.traffic import Traffic
 from tests.ca_verification.alone import migrated

@@ -1,7 +1,6 @@
 """From a form to an application that the CA has, and to its end."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import assert_never
 from uuid import UUID
 
@@ -48,6 +47,7 @@ from shared.contracts.ca_verification import (
 from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceStatusChanged
 from shared.decision import Decision, Moment
 from shared.dnsnames import WILDCARD, Name, certificate_kind
+from shared.replacing import replace
 
 CSR_USED = Objection(
     code="csr_used", subject="csr", message="another application came with this key"

@@ -1,7 +1,6 @@
 """Certificates: kept for download, looked for on the hosts, revoked."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +28,7 @@ from shared.contracts.ca_verification import (
     RevocationRefused,
 )
 from shared.decision import Decision, Moment
+from shared.replacing import replace
 
 FRESH = timedelta(seconds=2)  # nobody looks at a host again so soon
 LOST = timedelta(minutes=10)  # a look that failed is taken up again sooner than that

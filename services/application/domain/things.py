@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from msgspec import Struct
+
 from shared.contracts.application import (
     CertificateKind,
     Contact,
@@ -89,8 +91,7 @@ class Issued:
 Stage = Requested | Refused | Claimed | Submitted | Failed | Withdrawn | Issued
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(Struct, frozen=True):
     """One account's application for one certificate."""
 
     id: UUID
@@ -110,8 +111,7 @@ class Application:
         return tuple(one.name for one in seen if one.state == "dropped")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A private key that we have made, encrypted; named after its application."""
 
     id: UUID
@@ -119,8 +119,7 @@ class Key:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class UsedKey:
+class UsedKey(Struct, frozen=True):
     """A key that somebody else has made, and the instances that were applied for with it."""
 
     spki_sha256: str

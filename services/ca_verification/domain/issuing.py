@@ -1,7 +1,6 @@
 """From nothing missing to a certificate, and to its end: intent, lint, signature, revocation."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -39,6 +38,7 @@ from shared.contracts.ca_verification import (
     WithdrawalRefused,
 )
 from shared.decision import Decision, Moment
+from shared.replacing import replace
 
 SERIAL_BYTES = 20
 LINT_AGAIN = timedelta(hours=1)

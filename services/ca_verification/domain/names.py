@@ -1,7 +1,6 @@
 """How control of names is proven: challenges, looks, and names that are given up."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 
 from services.ca_verification import business_days
@@ -36,6 +35,7 @@ from shared.contracts.ca_verification import (
 )
 from shared.decision import Decision, Moment
 from shared.dnsnames import authorization_domain
+from shared.replacing import replace
 
 TASKS: dict[str, tuple[tuple[Item, Role], ...]] = {
     "DV": (),

@@ -1,7 +1,6 @@
 """What proves control of a name, and for how long what was found counts."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from services.ca_verification.domain.messages import CheckName
 from services.ca_verification.domain.things import Application, Decided, NameCheck, Open
 from shared.contracts.ca_verification import Challenge
 from shared.decision import Moment
+from shared.replacing import replace
 
 TOKEN_BYTES = 20  # 160 bits; BR 1.6.1 asks for 112
 

@@ -1,7 +1,6 @@
 """What people at the CA decide."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from services.ca_verification.domain.issuing import proceed
 from services.ca_verification.domain.messages import DecideTask
@@ -24,6 +23,7 @@ from shared.contracts.ca_verification import (
     VettingItemConfirmed,
 )
 from shared.decision import Decision, Moment
+from shared.replacing import replace
 
 
 def decide(

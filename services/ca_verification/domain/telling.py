@@ -1,12 +1,12 @@
 """What every decision about an application begins and ends with."""
 
-from dataclasses import replace
 from uuid import UUID
 
 from services.ca_verification.domain.things import Application
 from services.ca_verification.domain.waiting import pending, waiting_on
 from shared.contracts.base import Event
 from shared.decision import Decision, PersonNeededError
+from shared.replacing import replace
 
 
 class ApplicationUnknownError(PersonNeededError):

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
+
+from msgspec import Struct
 
 from shared.contracts.application import ApplicationSubmitted, RevocationReason
 from shared.contracts.base import Objection
 from shared.contracts.ca_verification import Challenge, Waiting
+
+NAMED = 1 << 12  # names of things that need not be made again
 
 Role = Literal["officer", "reviewer"]
 Item = Literal["organisation_identity", "callback", "operational_existence", "final_review"]
@@ -120,8 +125,7 @@ class Withdrawn:
 Stage = Verifying | NotLinted | Signing | Issued | Revoked | Rejected | Withdrawn
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(Struct, frozen=True):
     """What the CA was asked for, and how far it has come."""
 
     id: UUID
@@ -150,6 +154,7 @@ def again_id(application_id: UUID) -> UUID:
     return uuid5(NAMESPACE_URL, f"{application_id} again")
 
 
+@lru_cache(NAMED)
 def check_id(application_id: UUID, name: str) -> UUID:
     """Name the looking for one name's proof."""
     return uuid5(NAMESPACE_URL, f"{application_id}/{name}")

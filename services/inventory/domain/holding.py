@@ -1,7 +1,6 @@
 """Who holds instances: combinations, then applications; and what becomes of them there."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from uuid import UUID
@@ -45,6 +44,7 @@ from shared.contracts.inventory import (
     ReservationUnclaimed,
 )
 from shared.decision import Decision, Moment, PersonNeededError
+from shared.replacing import replace
 
 UNCLAIMED_AFTER = timedelta(minutes=10)
 MOST_TOLD = 2000  # objections, so that a refusal stays small enough to be said

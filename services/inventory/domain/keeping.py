@@ -1,7 +1,6 @@
 """What an account does with its instances: refunds, automatic renewal, remarks."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,6 +32,7 @@ from shared.contracts.inventory import (
 )
 from shared.contracts.purchases import PurchaseRefunded
 from shared.decision import Decision, Moment, PersonNeededError
+from shared.replacing import replace
 
 
 class RefundContradictedError(PersonNeededError):

@@ -1,7 +1,6 @@
 """What becomes of purchases: quota, instances, refunds of what was never made."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from shared.contracts.inventory import (
 )
 from shared.contracts.purchases import PurchaseCompleted
 from shared.decision import Decision, Moment, PersonNeededError
+from shared.replacing import replace
 
 
 class PurchaseContradictedError(PersonNeededError):

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from msgspec import Struct
+
 from shared.contracts.base import Names
 from shared.contracts.inventory import InstanceStatus
 from shared.contracts.purchases import CertificateType, Price, PurchaseCompleted
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """What an account has chosen about its instances."""
 
     id: UUID
@@ -25,8 +26,7 @@ def account_key(account_id: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"account#{account_id}")
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(Struct, frozen=True):
     """What an account has paid for, and how much of it has become instances or was refunded."""
 
     id: UUID
@@ -115,8 +115,7 @@ Stage = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """A prepaid right to one certificate subscription."""
 
     id: UUID
