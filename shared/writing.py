@@ -71,6 +71,11 @@ class Writes:
             """
         self.expect(locked, condition, ids, list(versions.values()))
 
+    def confirm_none(self, table: str, ids: Sequence[UUID]) -> None:
+        """Expect no rows of these ids."""
+        found = self.add(f"SELECT 1 FROM {table} WHERE id = ANY($1::uuid[])", ids)  # noqa: S608
+        self.expect(found, "(SELECT count(*) = 0 FROM {it})")
+
     async def say(
         self, connection: Transaction, last: str = NOTHING, *values: object
     ) -> list[asyncpg.Record]:

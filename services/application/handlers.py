@@ -28,11 +28,12 @@ from shared.contracts.ca_verification import (
 )
 from shared.contracts.inventory import ClaimRefused, InstanceClaimed, InstanceStatusChanged
 from shared.errands import does, does_many
-from shared.road import Road, Shelf, when, when_beside_all, when_some
+from shared.reactions import Shelf, when, when_beside_all, when_some
+from shared.road import Road
 
 applications = Shelf(Application, store.load_applications, store.save_applications, "applications")
 keys = Shelf(Key, store.load_keys, store.save_keys, "keys")
-used_keys = Shelf(UsedKey, store.load_used_keys, store.save_used_keys)
+used_keys = Shelf(UsedKey, store.load_used_keys, store.save_used_keys, "used_keys", alone=False)
 certificates = Shelf(Certificate, store.load_certificates, store.save_certificates, "certificates")
 
 road = Road(
@@ -43,6 +44,7 @@ road = Road(
         about=lambda it: it.application_id,
         beside=lambda it: map(used_key_id, filter(None, [it.form.spki_sha256])),
         then=domain.request,
+        begins=True,
     ),
     when(InstanceClaimed, applications, about=lambda it: it.application_id, then=domain.begin),
     when(ClaimRefused, applications, about=lambda it: it.application_id, then=domain.refuse),

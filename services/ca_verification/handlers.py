@@ -25,7 +25,8 @@ from shared.contracts.application import (
     WithdrawalRequested,
 )
 from shared.errands import does, does_together
-from shared.road import Road, Shelf, when
+from shared.reactions import Shelf, when
+from shared.road import Road
 
 applications = Shelf(Application, store.load_applications, store.save_applications, "applications")
 
@@ -39,7 +40,13 @@ def make_road(practice: Practice) -> Road:
     intend_again = partial(domain.intend_again, practice=practice)
     try_again = partial(domain.try_again, practice=practice)
     return Road(
-        when(ApplicationSubmitted, applications, about=lambda it: it.application_id, then=begin),
+        when(
+            ApplicationSubmitted,
+            applications,
+            about=lambda it: it.application_id,
+            then=begin,
+            begins=True,
+        ),
         does(CheckName, World.check_name, at_once=250),
         when(NameChecked, applications, about=lambda it: it.application_id, then=note_check),
         when(CheckNameNow, applications, about=lambda it: it.application_id, then=domain.check_now),

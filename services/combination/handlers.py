@@ -8,14 +8,21 @@ from shared.contracts.inventory import (
     ReservationRefused,
     ReservationUnclaimed,
 )
-from shared.road import Road, Shelf, when, when_some
+from shared.reactions import Shelf, when, when_some
+from shared.road import Road
 
 combinations = Shelf(
     domain.Combination, store.load_combinations, store.save_combinations, "combinations"
 )
 
 road = Road(
-    when(RequestCombination, combinations, about=lambda it: it.combination_id, then=domain.request),
+    when(
+        RequestCombination,
+        combinations,
+        about=lambda it: it.combination_id,
+        then=domain.request,
+        begins=True,
+    ),
     when(InstancesReserved, combinations, about=lambda it: it.combination_id, then=domain.conclude),
     when(ReservationRefused, combinations, about=lambda it: it.combination_id, then=domain.give_up),
     when(

@@ -2,7 +2,8 @@
 
 from services.console import domain, store
 from services.console.domain import EnrolPeople, IssueToken, RevokeToken
-from shared.road import Road, Shelf, when, when_all
+from shared.reactions import Shelf, when, when_all
+from shared.road import Road
 
 tokens = Shelf(domain.Token, store.load_tokens, store.save_tokens)
 

@@ -27,7 +27,8 @@ from shared.contracts.combination import (
     InstancesCombined,
 )
 from shared.contracts.purchases import PurchaseCompleted, PurchaseRefunded
-from shared.road import Reaction, Road, Shelf, when, when_all, when_beside, when_beside_all
+from shared.reactions import Reaction, Shelf, when, when_all, when_beside, when_beside_all
+from shared.road import Road
 
 accounts = Shelf(Account, store.load_accounts, store.save_accounts, "accounts")
 purchases = Shelf(Purchase, store.load_purchases, store.save_purchases, "purchases")
@@ -55,6 +56,7 @@ def _of_owners(rulebook: Rulebook) -> tuple[Reaction, ...]:
             beside=lambda it: account_key(it.account_id),
             then=domain.receive,
             weighs=lambda it: it.quantity,  # an account may want all of it at once
+            begins=True,
         ),
         when_beside_all(
             PurchaseRefunded,
@@ -115,6 +117,7 @@ def _of_holders(rulebook: Rulebook) -> tuple[Reaction, ...]:
             instances,
             about=lambda it: (*it.member_instance_ids, it.instance_id),
             then=domain.combine,
+            begins=True,
         ),
         when(
             ApplicationRequested,

@@ -21,7 +21,7 @@ from services.console import handlers as console
 from services.inventory import handlers as inventory
 from services.inventory.domain.messages import SetAutoCreate
 from services.inventory.domain.things import account_key
-from shared.road import Shelf
+from shared.reactions import Shelf
 from shared.traffic import Traffic
 from tests.benchmarks import people
 from tests.benchmarks.ground import ground
@@ -48,8 +48,8 @@ def named(cases: Sequence[Case]) -> pytest.MarkDecorator:
 
 
 SHELVES = shelves(inventory, combination, application, ca_verification, console)
-of_rows = named([one for one in SHELVES if one[1].table])
-of_other_things = named([one for one in SHELVES if not one[1].table])
+of_rows = named([one for one in SHELVES if one[1].is_remembered])
+of_other_things = named([one for one in SHELVES if not one[1].is_remembered])
 
 
 class WithoutKey(people.Order):

@@ -18,7 +18,8 @@ from shared.contracts.base import Command, Errand
 from shared.decision import Decision, Moment
 from shared.errands import Patience, does, does_together
 from shared.postgres import Postgres
-from shared.road import Road, when
+from shared.reactions import when
+from shared.road import Road
 from shared.runner import Runner
 from shared.traffic import Traffic
 from tests.shared import tally

@@ -8,7 +8,8 @@ from uuid import UUID
 from shared.contracts.base import Command, Errand
 from shared.decision import Decision, Moment, PersonNeededError
 from shared.postgres import Transaction
-from shared.road import Road, Shelf, when, when_all, when_beside
+from shared.reactions import Shelf, when, when_all, when_beside
+from shared.road import Road
 from tests.shared import tally
 from tests.shared.tally import Count, Counted, Moved, Tallied, Tally
 

@@ -1,5 +1,6 @@
 """Replicas of a service that counts: how they are asked, and what is there afterwards."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from tests.shared import looking
 from tests.shared.make import NOON, A, B
 from tests.shared.tally import Tallied, Tally
 
+PATIENCE_SECONDS = 30
 C, D = UUID(int=3), UUID(int=4)
 Told = dict[UUID, list[tuple[int, int]]]
 
@@ -37,6 +39,17 @@ async def rows(postgres: Postgres, sql: str) -> list[tuple[Any, ...]]:
 
 async def column(postgres: Postgres, sql: str) -> list[object]:
     return [value for (value,) in await rows(postgres, sql)]
+
+
+async def waiting(postgres: Postgres, count: int) -> None:
+    """Wait until so many statements of this role wait for a lock."""
+    sql = """
+        SELECT count(*) FROM pg_stat_activity
+         WHERE usename = current_user AND wait_event_type = 'Lock'
+        """
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await column(postgres, sql) != [count]:
+            await asyncio.sleep(0.01)
 
 
 async def totals(postgres: Postgres) -> list[object]:

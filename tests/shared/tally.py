@@ -8,7 +8,8 @@ from uuid import UUID
 from shared.contracts.base import Command, Event
 from shared.decision import Decision, Moment, PersonNeededError
 from shared.postgres import Transaction, lock
-from shared.road import Road, Shelf, when, when_all
+from shared.reactions import Shelf, when, when_all
+from shared.road import Road
 from shared.writing import Writes
 
 UNLUCKY = 13

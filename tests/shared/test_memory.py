@@ -36,13 +36,13 @@ from tests.shared.replicas import (
     rows,
     told,
     totals,
+    waiting,
 )
 from tests.shared.stored import stored
 from tests.shared.tally import DISPUTED, Count, Counted, Moved, Tally
 from tests.shared.truth import false_memories
 from tests.shared.wire import Fault, Wire, wire_to
 
-PATIENCE_SECONDS = 30
 PLACES = A, B, C
 FAULTS: tuple[Fault, ...] = ("unheard", "unanswered", "half answered", "given up")
 
@@ -255,17 +255,6 @@ async def test_what_a_parked_message_does_after_all_is_remembered(one, looks, po
 
     assert await totals(postgres) == [701]
     assert looks == []
-
-
-async def waiting(postgres: Postgres, count: int) -> None:
-    """Wait until so many statements of this role wait for a lock."""
-    sql = """
-        SELECT count(*) FROM pg_stat_activity
-         WHERE usename = current_user AND wait_event_type = 'Lock'
-        """
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while await column(postgres, sql) != [count]:
-            await asyncio.sleep(0.01)
 
 
 async def test_replicas_that_look_at_what_the_other_one_changes_come_one_after_the_other(

@@ -15,7 +15,8 @@ from shared.clock import utc_now
 from shared.decision import Decision, Moment
 from shared.housekeeping import prune
 from shared.postgres import Postgres, Transaction
-from shared.road import Road, Shelf, when
+from shared.reactions import Shelf, when
+from shared.road import Road
 from shared.traffic import Traffic
 from tests.shared import make, tally
 from tests.shared.make import A, B, counted, read

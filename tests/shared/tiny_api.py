@@ -22,7 +22,8 @@ from shared.api import (
 from shared.contracts.base import Objection
 from shared.decision import Decision, Moment
 from shared.problems import not_found, refused
-from shared.road import Road, when
+from shared.reactions import when
+from shared.road import Road
 from shared.service import Parts
 from tests.shared import tally
 from tests.shared.tally import Count, Counted, Tally, TallyEvent

@@ -1,0 +1,207 @@
+"""What a service does when messages arrive, line by line; and where it keeps its things."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from shared.contracts.base import Message
+from shared.decision import Decision, Moment, Thing
+from shared.ids import AS_NUMBER
+from shared.postgres import Transaction, lock_versions
+from shared.writing import Writes
+
+M = TypeVar("M", bound=Message)
+T = TypeVar("T", bound=Thing)
+U = TypeVar("U", bound=Thing)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf(Generic[T]):
+    """Where things of one type are kept: one statement a table, however many things.
+
+    The rows of `table` bear their ids. A thing that is one row `alone` has that row's `version`,
+    and is remembered.
+    """
+
+    holds: type[T]
+    load: Callable[[Transaction, Sequence[UUID]], Awaitable[Iterable[T]]]
+    save: Callable[[Writes, Sequence[T]], None]
+    table: str | None = None
+    alone: bool = True
+
+    @property
+    def is_remembered(self) -> bool:
+        """Say whether a thing is what it was for as long as its version is."""
+        return self.table is not None and self.alone
+
+    async def find(
+        self, tx: Transaction, ids: Sequence[UUID], known: Mapping[UUID, T]
+    ) -> dict[UUID, T]:
+        """Lock what there is, in the order of `ids`; read what is not `known` as it is now."""
+        found, missing = dict(known), ids
+        if self.table and known:
+            versions = await lock_versions(tx, self.table, ids)
+            found = {one: known[one] for one in known if is_of(known[one], versions.get(one))}
+            missing = [one for one in ids if one in versions and one not in found]
+        if missing:
+            found |= {thing.id: thing for thing in await self.load(tx, missing)}
+        return found
+
+    def keep(
+        self,
+        writes: Writes,
+        changed: Sequence[T],
+        hoped: Mapping[UUID, T],
+        unheard: Sequence[UUID],
+    ) -> None:
+        """Write what changed; expect what else is only `hoped` to be so, or not to be, to be so."""
+        beside: Any = hoped
+        written = {thing.id for thing in changed}
+        if self.table and hoped.keys() - written:
+            ids = sorted(hoped, key=AS_NUMBER)
+            writes.confirm(self.table, {one: beside[one].version for one in ids})
+        # Of what is written, the writing itself expects that it is not there.
+        if self.table and (absent := [one for one in unheard if one not in written]):
+            writes.confirm_none(self.table, absent)
+        if changed:
+            self.save(writes, sorted(changed, key=lambda thing: thing.id.int))
+
+
+Found = Sequence[Mapping[UUID, Any]]  # what exists of the things needed, shelf by shelf
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Which things of one shelf a message is about."""
+
+    shelf: Shelf[Any]
+    about: Callable[[Any], Iterable[UUID]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """One line of a service's table: this message, about those things, is decided so.
+
+    `weighs` is how many things one such message may make or change: batches are cut by it. Those
+    that do not `concern` this service are passed by. Where a story `begins` with it, there is
+    nothing yet, as a rule, of what is not remembered.
+    """
+
+    message: type[Message]
+    needs: tuple[Need, ...]
+    then: Callable[[Found, Any, Moment], Decision]
+    weighs: Callable[[Any], int]
+    begins: bool = False
+    concerns: Callable[[Any], bool] = lambda _: True
+
+
+def when(
+    message: type[M],
+    shelf: Shelf[T],
+    *,
+    about: Callable[[M], UUID],
+    then: Callable[[T | None, M, Moment], Decision],
+    weighs: Callable[[M], int] = lambda _: 1,
+    begins: bool = False,
+) -> Reaction:
+    """React to a message about one thing, which may not exist yet."""
+
+    def decide(found: Found, message: M, moment: Moment) -> Decision:
+        return then(found[0].get(about(message)), message, moment)
+
+    need = Need(shelf, lambda message: (about(message),))
+    return Reaction(message, (need,), decide, weighs, begins)
+
+
+def when_beside(
+    message: type[M],
+    shelf: Shelf[T],
+    other: Shelf[U],
+    *,
+    about: Callable[[M], UUID],
+    beside: Callable[[M], UUID],
+    then: Callable[[T | None, U | None, M, Moment], Decision],
+    weighs: Callable[[M], int] = lambda _: 1,
+    begins: bool = False,
+) -> Reaction:
+    """React to a message about one thing, by what another one of another kind says too."""
+
+    def decide(found: Found, message: M, moment: Moment) -> Decision:
+        one, two = found[0].get(about(message)), found[1].get(beside(message))
+        return then(one, two, message, moment)
+
+    needs = (
+        Need(shelf, lambda message: (about(message),)),
+        Need(other, lambda message: (beside(message),)),
+    )
+    return Reaction(message, needs, decide, weighs, begins)
+
+
+def when_beside_all(
+    message: type[M],
+    shelf: Shelf[T],
+    others: Shelf[U],
+    *,
+    about: Callable[[M], UUID],
+    beside: Callable[[M], Iterable[UUID]],
+    then: Callable[[T | None, Mapping[UUID, U], M, Moment], Decision],
+    begins: bool = False,
+) -> Reaction:
+    """React to a message about one thing and several of another kind, all or none."""
+
+    def decide(found: Found, message: M, moment: Moment) -> Decision:
+        return then(found[0].get(about(message)), found[1], message, moment)
+
+    def weight(message: M) -> int:
+        return 1 + len(tuple(beside(message)))
+
+    needs = (Need(shelf, lambda message: (about(message),)), Need(others, beside))
+    return Reaction(message, needs, decide, weight, begins)
+
+
+def when_some(
+    message: type[M],
+    shelf: Shelf[T],
+    *,
+    about: Callable[[M], UUID | None],
+    then: Callable[[T | None, M, Moment], Decision],
+) -> Reaction:
+    """React to a message that may be about one thing of ours; pass it by where it is not."""
+
+    def ours(message: M) -> tuple[UUID, ...]:
+        thing = about(message)
+        return () if thing is None else (thing,)
+
+    def decide(found: Found, message: M, moment: Moment) -> Decision:
+        thing: T | None = next(iter(found[0].values()), None)
+        return then(thing, message, moment) if thing is not None else Decision()
+
+    def concerns(message: M) -> bool:
+        return about(message) is not None
+
+    return Reaction(message, (Need(shelf, ours),), decide, lambda _: 1, concerns=concerns)
+
+
+def when_all(
+    message: type[M],
+    shelf: Shelf[T],
+    *,
+    about: Callable[[M], Iterable[UUID]],
+    then: Callable[[Mapping[UUID, T], M, Moment], Decision],
+    begins: bool = False,
+) -> Reaction:
+    """React to a message about several things, all or none; those that exist are handed over."""
+
+    def decide(found: Found, message: M, moment: Moment) -> Decision:
+        return then(found[0], message, moment)
+
+    def weight(message: M) -> int:
+        return len(tuple(about(message)))
+
+    return Reaction(message, (Need(shelf, about),), decide, weight, begins)
+
+
+def is_of(thing: Any, version: int | None) -> bool:
+    """Say whether a thing is of that version."""
+    return bool(thing.version == version)
