@@ -1,16 +1,26 @@
 """What Kafka is told of what was handled, by a real consumer of a real topic."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    TopicPartition,
+)
 from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker, KafkaRouter
 
 from shared import acknowledging as acknowledging_module
 from shared.acknowledging import Acknowledging
+from shared.cloudevents import Envelope
+from shared.kafka import Listening, listen
 from tests.servers import Servers
+from tests.shared.make import counted
+from tests.shared.tally import Counted
 from tests.shared.topics import new_topic
 
 Offsets = dict[TopicPartition, int]
@@ -279,3 +289,29 @@ async def test_nobody_waits_for_a_broker_for_ever(
 
     assert consumer.said == [{one: 4}]
     assert left_to_do() == []
+
+
+@pytest.mark.usefixtures("never_soon")
+async def test_who_stops_acknowledges_what_was_handled(stack, topic, zero) -> None:
+    handled = asyncio.Event()
+
+    async def handle(_: Sequence[Envelope]) -> None:
+        handled.set()
+
+    router, listening = KafkaRouter(), Listening(take=handle)
+    listen(router, {topic: (Counted,)}, topic, "", listening)
+    broker = KafkaBroker(stack.kafka, apply_types=False, logger=None)
+    broker.include_router(router)
+    await broker.start()
+    async with (
+        AIOKafkaProducer(bootstrap_servers=stack.kafka) as shop,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
+        one = counted(1)
+        await shop.send_and_wait(topic, one.value, headers=one.headers, partition=0)
+        await handled.wait()
+
+    await broker.stop()
+
+    async with member(stack, topic) as another:
+        assert await known(another) == {zero: 1}

@@ -1,5 +1,6 @@
 """What cannot be handled: as it came, with the reason, once; until a person replays or discards."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from shared.postgres import Postgres
 from shared.traffic import Traffic
 from tests.shared import make, tally
 from tests.shared.make import NOON, Record, counted, read
+from tests.shared.replicas import waiting
 from tests.shared.tally import Recounted
 
 
@@ -164,6 +166,23 @@ async def test_replay_has_its_effect_once_however_often_it_is_asked_for(
     assert not await traffic.replay(parked_id(unlucky))
 
     assert await totals(postgres) == [13]
+
+
+async def test_nobody_thinks_that_all_is_told_while_something_is_replayed(
+    traffic, postgres, monkeypatch
+) -> None:
+    unlucky = counted(tally.UNLUCKY)
+    await traffic.take(read(unlucky))
+    monkeypatch.setattr(tally, "UNLUCKY", None)
+
+    async with postgres.transaction() as tx:
+        await tx.execute("SELECT FROM parked FOR UPDATE")
+        replaying = asyncio.create_task(traffic.replay(parked_id(unlucky)))
+        await waiting(postgres, 1)
+        assert not traffic.is_idle
+    await replaying
+
+    assert traffic.is_idle
 
 
 async def test_record_that_comes_again_after_its_replay_has_no_second_effect(
