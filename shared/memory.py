@@ -5,21 +5,29 @@ out when it is written: another has written it meanwhile if the version is anoth
 all is decided again, by what is read under a lock.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from shared.decision import Thing
 
-MOST = 2000  # of each kind, twice: those touched lately, and those touched before
+MOST = 4000  # weight of each kind, twice: things touched lately, and those touched before
+IDS_PER_NAME = 30  # ids that weigh as much as a name
+MOST_WRITTEN = 2 << 20  # characters of JSON
 
 V = TypeVar("V")
 
 
 class Memory:
-    """Things by their place, for so many of each kind as were touched lately."""
+    """Things by their place, for so many of each kind as were touched lately.
 
-    def __init__(self) -> None:
+    What a thing weighs, for its kind, is about its size: 1 for some 3 kB, as a name with all that
+    is known of it takes.
+    """
+
+    def __init__(self, weighs: Mapping[type[Thing], Callable[[Any], int]] | None = None) -> None:
+        self._weighs = weighs or {}
+        self._room: dict[type[Thing], int] = {}  # for what else may be touched lately
         self._lately: dict[type[Thing], dict[UUID, Thing]] = {}
         self._before: dict[type[Thing], dict[UUID, Thing]] = {}
 
@@ -32,11 +40,12 @@ class Memory:
     def note(self, things: Iterable[Thing]) -> None:
         """Remember things as they are in the database now."""
         for thing in things:
-            kind = type(thing)
-            lately = self._lately.get(kind)
-            if lately is None or len(lately) >= MOST:
-                self._before[kind], lately = lately or {}, {}
-                self._lately[kind] = lately
+            kind, lately = type(thing), self._lately.get(type(thing), {})
+            if thing.id not in lately:
+                if self._room.get(kind, 0) <= 0:
+                    self._before[kind], lately = lately, {}
+                    self._lately[kind], self._room[kind] = lately, MOST
+                self._room[kind] -= self._weighs[kind](thing) if kind in self._weighs else 1
             lately[thing.id] = thing
 
     def drop(self, kind: type[Thing], ids: Iterable[UUID]) -> None:
@@ -49,20 +58,26 @@ class Memory:
         """Forget everything."""
         self._lately.clear()
         self._before.clear()
+        self._room.clear()
 
 
 class Written(Generic[V]):
-    """The JSON of values that never change: made once for as long as a value is remembered."""
+    """The JSON of one part of each thing: made once for as long as that part is the same value."""
 
     def __init__(self, write: Callable[[V], str]) -> None:
         self._write = write
-        self._known: dict[int, tuple[V, str]] = {}  # holds the value, so that its id is its own
+        self._known: dict[UUID, tuple[V, str]] = {}
+        self._size = 0
 
-    def __call__(self, value: V) -> str:
-        """Return the JSON of a value; the same object always has the same."""
-        known = self._known.get(id(value))
-        if known is None:
-            if len(self._known) >= 2 * MOST:
-                self._known.clear()
-            known = self._known[id(value)] = value, self._write(value)
-        return known[1]
+    def __call__(self, its_id: UUID, value: V) -> str:
+        """Return the JSON of a part of the thing `its_id`, which never changes itself."""
+        known = self._known.get(its_id)
+        if known is not None and known[0] is value:
+            return known[1]
+        text = self._write(value)
+        self._size += len(text) - (len(known[1]) if known else 0)
+        if self._size > MOST_WRITTEN:
+            self._known.clear()
+            self._size = len(text)
+        self._known[its_id] = value, text
+        return text

@@ -20,20 +20,15 @@ U = TypeVar("U", bound=Thing)
 class Shelf(Generic[T]):
     """Where things of one type are kept: one statement a table, however many things.
 
-    The rows of `table` bear their ids. A thing that is one row `alone` has that row's `version`,
-    and is remembered.
+    With a `table` each thing is one row of it, and has that row's `version`: it may be remembered,
+    by what it `weighs`.
     """
 
     holds: type[T]
     load: Callable[[Transaction, Sequence[UUID]], Awaitable[Iterable[T]]]
     save: Callable[[Writes, Sequence[T]], None]
     table: str | None = None
-    alone: bool = True
-
-    @property
-    def is_remembered(self) -> bool:
-        """Say whether a thing is what it was for as long as its version is."""
-        return self.table is not None and self.alone
+    weighs: Callable[[T], int] = lambda _: 1
 
     async def find(
         self, tx: Transaction, ids: Sequence[UUID], known: Mapping[UUID, T]
@@ -71,12 +66,21 @@ class Shelf(Generic[T]):
 Found = Sequence[Mapping[UUID, Any]]  # what exists of the things needed, shelf by shelf
 
 
+def nothing(_: object) -> Iterable[UUID]:
+    """Name no things."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Which things of one shelf a message is about."""
+    """Which things of one shelf a message is about; those that are `new` are not there, as a rule.
+
+    What is not remembered of the new ones is hoped not to be there, instead of looked for.
+    """
 
     shelf: Shelf[Any]
     about: Callable[[Any], Iterable[UUID]]
+    new: Callable[[Any], Iterable[UUID]] = nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,13 @@ class Reaction:
     """One line of a service's table: this message, about those things, is decided so.
 
     `weighs` is how many things one such message may make or change: batches are cut by it. Those
-    that do not `concern` this service are passed by. Where a story `begins` with it, there is
-    nothing yet, as a rule, of what is not remembered.
+    that do not `concern` this service are passed by.
     """
 
     message: type[Message]
     needs: tuple[Need, ...]
     then: Callable[[Found, Any, Moment], Decision]
     weighs: Callable[[Any], int]
-    begins: bool = False
     concerns: Callable[[Any], bool] = lambda _: True
 
 
@@ -105,13 +107,12 @@ def when(
     weighs: Callable[[M], int] = lambda _: 1,
     begins: bool = False,
 ) -> Reaction:
-    """React to a message about one thing, which may not exist yet."""
+    """React to a message about one thing, which may not exist yet; as a rule, if it `begins`."""
 
     def decide(found: Found, message: M, moment: Moment) -> Decision:
         return then(found[0].get(about(message)), message, moment)
 
-    need = Need(shelf, lambda message: (about(message),))
-    return Reaction(message, (need,), decide, weighs, begins)
+    return Reaction(message, (_one(shelf, about, new=begins),), decide, weighs)
 
 
 def when_beside(
@@ -124,18 +125,19 @@ def when_beside(
     then: Callable[[T | None, U | None, M, Moment], Decision],
     weighs: Callable[[M], int] = lambda _: 1,
     begins: bool = False,
+    rarely_beside: bool = False,
 ) -> Reaction:
-    """React to a message about one thing, by what another one of another kind says too."""
+    """React to a message about one thing, by what another one of another kind says too.
+
+    It `begins` the one, and there is `rarely` the other.
+    """
 
     def decide(found: Found, message: M, moment: Moment) -> Decision:
         one, two = found[0].get(about(message)), found[1].get(beside(message))
         return then(one, two, message, moment)
 
-    needs = (
-        Need(shelf, lambda message: (about(message),)),
-        Need(other, lambda message: (beside(message),)),
-    )
-    return Reaction(message, needs, decide, weighs, begins)
+    needs = _one(shelf, about, new=begins), _one(other, beside, new=rarely_beside)
+    return Reaction(message, needs, decide, weighs)
 
 
 def when_beside_all(
@@ -156,8 +158,15 @@ def when_beside_all(
     def weight(message: M) -> int:
         return 1 + len(tuple(beside(message)))
 
-    needs = (Need(shelf, lambda message: (about(message),)), Need(others, beside))
-    return Reaction(message, needs, decide, weight, begins)
+    needs = _one(shelf, about, new=begins), Need(others, beside)
+    return Reaction(message, needs, decide, weight)
+
+
+def _one(shelf: Shelf[T], about: Callable[[M], UUID], *, new: bool) -> Need:
+    def only(message: M) -> tuple[UUID]:
+        return (about(message),)
+
+    return Need(shelf, only, only if new else nothing)
 
 
 def when_some(
@@ -189,9 +198,12 @@ def when_all(
     *,
     about: Callable[[M], Iterable[UUID]],
     then: Callable[[Mapping[UUID, T], M, Moment], Decision],
-    begins: bool = False,
+    new: Callable[[M], Iterable[UUID]] = nothing,
 ) -> Reaction:
-    """React to a message about several things, all or none; those that exist are handed over."""
+    """React to a message about several things, all or none; those that exist are handed over.
+
+    As a rule, those that are `new` do not.
+    """
 
     def decide(found: Found, message: M, moment: Moment) -> Decision:
         return then(found[0], message, moment)
@@ -199,7 +211,7 @@ def when_all(
     def weight(message: M) -> int:
         return len(tuple(about(message)))
 
-    return Reaction(message, (Need(shelf, about),), decide, weight, begins)
+    return Reaction(message, (Need(shelf, about, new),), decide, weight)
 
 
 def is_of(thing: Any, version: int | None) -> bool:

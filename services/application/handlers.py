@@ -31,10 +31,22 @@ from shared.errands import does, does_many
 from shared.reactions import Shelf, when, when_beside_all, when_some
 from shared.road import Road
 
-applications = Shelf(Application, store.load_applications, store.save_applications, "applications")
+applications = Shelf(
+    Application,
+    store.load_applications,
+    store.save_applications,
+    "applications",
+    weighs=lambda it: 1 + len(it.form.names),
+)
 keys = Shelf(Key, store.load_keys, store.save_keys, "keys")
-used_keys = Shelf(UsedKey, store.load_used_keys, store.save_used_keys, "used_keys", alone=False)
-certificates = Shelf(Certificate, store.load_certificates, store.save_certificates, "certificates")
+used_keys = Shelf(UsedKey, store.load_used_keys, store.save_used_keys)
+certificates = Shelf(
+    Certificate,
+    store.load_certificates,
+    store.save_certificates,
+    "certificates",
+    weighs=lambda it: 1 + len(it.hosts),
+)
 
 road = Road(
     when_beside_all(

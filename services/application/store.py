@@ -79,10 +79,10 @@ def save_applications(writes: Writes, applications: Sequence[Application]) -> No
             "id uuid": [a.id for a in applications],
             "account_id text": [a.account_id for a in applications],
             "instance_id uuid": [a.instance_id for a in applications],
-            "form jsonb": [_form_json(a.form) for a in applications],
+            "form jsonb": [_form_json(a.id, a.form) for a in applications],
             "spki_sha256 text": [a.form.spki_sha256 for a in applications],
             "stage text": [_stage_name(a.stage) for a in applications],
-            "details jsonb": [_stage_json(a.stage) for a in applications],
+            "details jsonb": [_stage_json(a.id, a.stage) for a in applications],
             "instance_status text": [a.instance_status for a in applications],
             "withdrawal_objections jsonb": [
                 _objections(a.withdrawal_objections) for a in applications

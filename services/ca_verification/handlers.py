@@ -28,7 +28,13 @@ from shared.errands import does, does_together
 from shared.reactions import Shelf, when
 from shared.road import Road
 
-applications = Shelf(Application, store.load_applications, store.save_applications, "applications")
+applications = Shelf(
+    Application,
+    store.load_applications,
+    store.save_applications,
+    "applications",
+    weighs=lambda it: len(it.names),
+)
 
 
 def make_road(practice: Practice) -> Road:

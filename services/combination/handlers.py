@@ -8,11 +8,16 @@ from shared.contracts.inventory import (
     ReservationRefused,
     ReservationUnclaimed,
 )
+from shared.memory import IDS_PER_NAME
 from shared.reactions import Shelf, when, when_some
 from shared.road import Road
 
 combinations = Shelf(
-    domain.Combination, store.load_combinations, store.save_combinations, "combinations"
+    domain.Combination,
+    store.load_combinations,
+    store.save_combinations,
+    "combinations",
+    weighs=lambda it: 1 + len(it.member_instance_ids) // IDS_PER_NAME,
 )
 
 road = Road(

@@ -27,12 +27,25 @@ from shared.contracts.combination import (
     InstancesCombined,
 )
 from shared.contracts.purchases import PurchaseCompleted, PurchaseRefunded
+from shared.memory import IDS_PER_NAME
 from shared.reactions import Reaction, Shelf, when, when_all, when_beside, when_beside_all
 from shared.road import Road
 
 accounts = Shelf(Account, store.load_accounts, store.save_accounts, "accounts")
-purchases = Shelf(Purchase, store.load_purchases, store.save_purchases, "purchases")
-instances = Shelf(Instance, store.load_instances, store.save_instances, "instances")
+purchases = Shelf(
+    Purchase,
+    store.load_purchases,
+    store.save_purchases,
+    "purchases",
+    weighs=lambda it: 1 + len(it.heard) // IDS_PER_NAME,
+)
+instances = Shelf(
+    Instance,
+    store.load_instances,
+    store.save_instances,
+    "instances",
+    weighs=lambda it: 1 + len((*it.member_ids, *it.decided)) // IDS_PER_NAME,
+)
 
 
 def make_road(rulebook: Rulebook) -> Road:
@@ -57,6 +70,7 @@ def _of_owners(rulebook: Rulebook) -> tuple[Reaction, ...]:
             then=domain.receive,
             weighs=lambda it: it.quantity,  # an account may want all of it at once
             begins=True,
+            rarely_beside=True,  # hardly any account has chosen anything
         ),
         when_beside_all(
             PurchaseRefunded,
@@ -117,7 +131,7 @@ def _of_holders(rulebook: Rulebook) -> tuple[Reaction, ...]:
             instances,
             about=lambda it: (*it.member_instance_ids, it.instance_id),
             then=domain.combine,
-            begins=True,
+            new=lambda it: (it.instance_id,),
         ),
         when(
             ApplicationRequested,

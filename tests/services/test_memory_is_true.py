@@ -48,8 +48,8 @@ def named(cases: Sequence[Case]) -> pytest.MarkDecorator:
 
 
 SHELVES = shelves(inventory, combination, application, ca_verification, console)
-of_rows = named([one for one in SHELVES if one[1].is_remembered])
-of_other_things = named([one for one in SHELVES if not one[1].is_remembered])
+of_rows = named([one for one in SHELVES if one[1].table])
+of_other_things = named([one for one in SHELVES if not one[1].table])
 
 
 class WithoutKey(people.Order):

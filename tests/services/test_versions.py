@@ -47,7 +47,7 @@ async def test_whatever_may_be_remembered_gets_a_new_version_when_it_is_changed_
             """
         )
 
-    tables = {shelf.table for shelf in road.shelves.values() if shelf.is_remembered}
+    tables = {shelf.table for shelf in road.shelves.values() if shelf.table}
     assert tables
     assert {row["relname"] for row in rows} == tables
 

@@ -92,12 +92,8 @@ async def test_what_does_not_begin_a_story_is_looked_for(postgres, statements) -
 @pytest.mark.parametrize("message", [Open, Greet])
 @pytest.mark.parametrize(
     "shelf",
-    [
-        tally.tallies,
-        Shelf(Tally, tally.load, tally.save, "tallies", alone=False),
-        Shelf(Tally, tally.load, tally.save),
-    ],
-    ids=["remembered", "more than a row", "without a table"],
+    [tally.tallies, Shelf(Tally, tally.load, tally.save)],
+    ids=["remembered", "not remembered"],
 )
 async def test_what_is_there_after_all_is_decided_by(postgres, message, shelf) -> None:
     await replica(postgres).take(read(counted(5)))

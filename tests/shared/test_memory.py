@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from shared import memory as memory_module
 from shared.cloudevents import Envelope
 from shared.ids import new_id
-from shared.memory import Memory
+from shared.memory import Memory, Written
 from shared.postgres import Postgres
 from shared.traffic import Traffic
 from tests.shared import looking, tally
@@ -467,6 +467,42 @@ def test_memory_holds_things_as_they_were_noted_last() -> None:
     memory.note([Tally(A, 1, 1), Tally(B, 1, 1), Tally(A, 2, 2)])
 
     assert memory.recall(Tally, [A, B, C]) == {A: Tally(A, 2, 2), B: Tally(B, 1, 1)}
+
+
+def test_memory_holds_fewer_of_what_weighs_more(monkeypatch) -> None:
+    monkeypatch.setattr(memory_module, "MOST", 10)
+    memory = Memory({Tally: lambda it: it.total})
+
+    memory.note([Tally(A, 9), Tally(B, 9), Tally(C, 1), Limit(A, 100)])
+    assert set(memory.recall(Tally, [A, B, C])) == {A, B, C}
+
+    memory.note([Tally(A, 9), Tally(D, 1)])
+    assert set(memory.recall(Tally, [A, B, C, D])) == {A, C, D}
+    assert set(memory.recall(Limit, [A])) == {A}
+
+
+def test_json_is_written_once_for_as_long_as_a_part_is_the_same() -> None:
+    written: list[tuple[int, ...]] = []
+    json = Written[tuple[int, ...]](lambda value: [written.append(value), str(value)][1])
+    one, other = (1, 2), (1, 2, 3)
+
+    assert [json(A, one), json(A, one), json(B, one)] == ["(1, 2)"] * 3
+    assert [json(A, other), json(A, one)] == ["(1, 2, 3)", "(1, 2)"]
+
+    assert written == [one, one, other, one]
+
+
+def test_json_that_was_written_is_forgotten_when_it_becomes_too_much(monkeypatch) -> None:
+    monkeypatch.setattr(memory_module, "MOST_WRITTEN", 10)
+    written: list[str] = []
+    json = Written[str](lambda value: [written.append(value), value][1])
+
+    for its_id, value in ((A, "1234"), (B, "123456"), (A, "1234"), (B, "1234567"), (B, "1234567")):
+        assert json(its_id, value) == value
+
+    assert written == ["1234", "123456", "1234567"]
+    assert json(A, "1234") == "1234"
+    assert written == ["1234", "123456", "1234567", "1234"]
 
 
 def test_memory_takes_no_kind_for_another() -> None:

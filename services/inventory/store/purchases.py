@@ -50,7 +50,7 @@ def save_purchases(writes: Writes, purchases: Sequence[Purchase]) -> None:
             "source text": [p.content.source for p in purchases],
             "purchase_id text": [p.content.purchase_id for p in purchases],
             "account_id text": [p.content.account_id for p in purchases],
-            "content jsonb": [_content_json(p.content) for p in purchases],
+            "content jsonb": [_content_json(p.id, p.content) for p in purchases],
             "created integer": [p.created for p in purchases],
             "refunded integer": [p.refunded for p in purchases],
             "heard text": [" ".join(map(str, p.heard)) for p in purchases],
