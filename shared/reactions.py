@@ -15,6 +15,9 @@ M = TypeVar("M", bound=Message)
 T = TypeVar("T", bound=Thing)
 U = TypeVar("U", bound=Thing)
 
+World = dict[tuple[type[Thing], UUID], Thing]
+"""What there is, as far as somebody needs it: by what it is, and its id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shelf(Generic[T]):
@@ -29,6 +32,17 @@ class Shelf(Generic[T]):
     save: Callable[[Writes, Sequence[T]], None]
     table: str | None = None
     weighs: Callable[[T], int] = lambda _: 1
+
+    def one(self, world: World, its_id: UUID) -> T | None:
+        """Return a thing, if it is there."""
+        thing: Any = world.get((self.holds, its_id))
+        found: T | None = thing
+        return found
+
+    def all(self, world: World, ids: Iterable[UUID]) -> dict[UUID, T]:
+        """Return those things that are there."""
+        found = ((its_id, self.one(world, its_id)) for its_id in ids)
+        return {its_id: thing for its_id, thing in found if thing is not None}
 
     async def find(
         self, tx: Transaction, ids: Sequence[UUID], known: Mapping[UUID, T]
@@ -63,9 +77,6 @@ class Shelf(Generic[T]):
             self.save(writes, sorted(changed, key=lambda thing: thing.id.int))
 
 
-Found = Sequence[Mapping[UUID, Any]]  # what exists of the things needed, shelf by shelf
-
-
 def nothing(_: object) -> Iterable[UUID]:
     """Name no things."""
     return ()
@@ -93,7 +104,7 @@ class Reaction:
 
     message: type[Message]
     needs: tuple[Need, ...]
-    then: Callable[[Found, Any, Moment], Decision]
+    then: Callable[[World, Any, Moment], Decision]
     weighs: Callable[[Any], int]
     concerns: Callable[[Any], bool] = lambda _: True
 
@@ -109,8 +120,8 @@ def when(
 ) -> Reaction:
     """React to a message about one thing, which may not exist yet; as a rule, if it `begins`."""
 
-    def decide(found: Found, message: M, moment: Moment) -> Decision:
-        return then(found[0].get(about(message)), message, moment)
+    def decide(world: World, message: M, moment: Moment) -> Decision:
+        return then(shelf.one(world, about(message)), message, moment)
 
     return Reaction(message, (_one(shelf, about, new=begins),), decide, weighs)
 
@@ -132,8 +143,8 @@ def when_beside(
     It `begins` the one, and there is `rarely` the other.
     """
 
-    def decide(found: Found, message: M, moment: Moment) -> Decision:
-        one, two = found[0].get(about(message)), found[1].get(beside(message))
+    def decide(world: World, message: M, moment: Moment) -> Decision:
+        one, two = shelf.one(world, about(message)), other.one(world, beside(message))
         return then(one, two, message, moment)
 
     needs = _one(shelf, about, new=begins), _one(other, beside, new=rarely_beside)
@@ -152,8 +163,9 @@ def when_beside_all(
 ) -> Reaction:
     """React to a message about one thing and several of another kind, all or none."""
 
-    def decide(found: Found, message: M, moment: Moment) -> Decision:
-        return then(found[0].get(about(message)), found[1], message, moment)
+    def decide(world: World, message: M, moment: Moment) -> Decision:
+        one, all_ = shelf.one(world, about(message)), others.all(world, beside(message))
+        return then(one, all_, message, moment)
 
     def weight(message: M) -> int:
         return 1 + len(tuple(beside(message)))
@@ -182,8 +194,8 @@ def when_some(
         thing = about(message)
         return () if thing is None else (thing,)
 
-    def decide(found: Found, message: M, moment: Moment) -> Decision:
-        thing: T | None = next(iter(found[0].values()), None)
+    def decide(world: World, message: M, moment: Moment) -> Decision:
+        thing = next((shelf.one(world, its_id) for its_id in ours(message)), None)
         return then(thing, message, moment) if thing is not None else Decision()
 
     def concerns(message: M) -> bool:
@@ -205,8 +217,8 @@ def when_all(
     As a rule, those that are `new` do not.
     """
 
-    def decide(found: Found, message: M, moment: Moment) -> Decision:
-        return then(found[0], message, moment)
+    def decide(world: World, message: M, moment: Moment) -> Decision:
+        return then(shelf.all(world, about(message)), message, moment)
 
     def weight(message: M) -> int:
         return len(tuple(about(message)))

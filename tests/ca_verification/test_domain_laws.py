@@ -12,8 +12,8 @@ from services.ca_verification.domain.waiting import waiting_on
 from services.ca_verification.handlers import road
 from shared.contracts.base import Event, Message
 from shared.contracts.ca_verification import CertificateIssued, VerificationPending, Waiting
+from shared.reactions import World
 from shared.replacing import replace
-from shared.road import World
 from tests.ca_verification import make
 from tests.ca_verification.make import APPLICATION, MOMENT, NAMES
 from tests.shared.make import NOON, chance, fold, heard

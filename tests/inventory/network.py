@@ -14,7 +14,8 @@ from services.inventory.handlers import road as inventory
 from shared.cloudevents import Heard
 from shared.contracts.base import Errand, Event, Message
 from shared.decision import Thing
-from shared.road import Outcome, Road, World
+from shared.reactions import World
+from shared.road import Outcome, Road
 from tests.shared.make import NOON, Record, chance
 
 T = TypeVar("T", bound=Thing)

@@ -14,7 +14,7 @@ from services.inventory.handlers import road
 from services.inventory.views import preview
 from shared.contracts.base import Message, Names
 from shared.contracts.inventory import InstancesReserved
-from shared.road import World
+from shared.reactions import World
 from tests.inventory import make
 from tests.inventory.make import ACCOUNT, MERGED, MOMENT, A, B, C
 from tests.shared.make import NOON, chance, heard

@@ -16,7 +16,8 @@ from shared.contracts.inventory import (
 )
 from shared.decision import Thing
 from shared.postgres import Transaction
-from shared.road import Entry, World
+from shared.reactions import World
+from shared.road import Entry
 from shared.writing import Writes, columns
 
 
