@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -172,8 +172,9 @@ async def impatient(console: Console, person: Person) -> AsyncIterator[Listener]
         yield await Listener(answer).until_begun()
 
 
-async def chatter(stack: Servers) -> None:
-    while True:
+async def chatter(stack: Servers, enough: asyncio.Event) -> None:
+    """Go on until it is enough: whoever is interrupted may leave a producer behind."""
+    while not enough.is_set():
         await say(stack, *(changed(RIVAL) for _ in range(20)))
 
 
@@ -182,16 +183,15 @@ async def test_who_hears_nothing_is_told_where_it_stands_however_busy_others_are
     console: Console, stack: Servers
 ) -> None:
     async with impatient(console, Person("ann", "applicant", ACME)) as ann:
-        begun = ann.last_id
-        busy = asyncio.create_task(chatter(stack))
+        begun, enough = ann.last_id, asyncio.Event()
+        busy = asyncio.create_task(chatter(stack, enough))
         try:
             async with asyncio.timeout(20):
                 while ann.last_id == begun:
                     await ann.block()
         finally:
-            busy.cancel()
-            with suppress(asyncio.CancelledError):
-                await busy
+            enough.set()
+            await busy
 
     assert sum(read_cursor(ann.last_id).values()) > sum(read_cursor(begun).values())
 
