@@ -1,7 +1,6 @@
 """How fast the pure rules judge."""
 
 import time
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -12,6 +11,7 @@ from services.inventory.views import preview
 from shared.clock import utc_now
 from shared.contracts.base import Names
 from shared.contracts.purchases import Price
+from shared.replacing import replace
 from tests.benchmarks.ground import Tell
 from tests.benchmarks.table import Finding, Section, at_least
 
