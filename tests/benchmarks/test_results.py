@@ -1,5 +1,6 @@
 """How results are told: nothing is left out, and a goal that was missed is told as missed."""
 
+from tests.benchmarks import previews
 from tests.benchmarks.__main__ import HEAD, merged
 from tests.benchmarks.table import Finding, Section, at_least, at_most
 
@@ -28,3 +29,12 @@ def test_part_that_is_measured_again_takes_its_own_place_only() -> None:
     assert "| 1 " not in again
     assert "| 2 " in again
     assert again.count("load before 0.5.") == again.count("load before 2.0.") == 1
+
+
+def test_previews_are_measured() -> None:
+    told: list[str] = []
+
+    section = previews.measure(0.001, 1, told.append)
+
+    assert all(value > 0 for one in section.findings for value in one.values)
+    assert len(told) == 1
