@@ -85,7 +85,7 @@ async def interleaved(dsn: str, order: Sequence[int], *messages: Callable[[Traff
         watch = await asyncpg.connect(dsn)
         open_.push_async_callback(watch.close)
         tasks = [
-            asyncio.create_task(say(Traffic("inventory", road, one, wake=lambda _: None)))
+            asyncio.ensure_future(say(Traffic("inventory", road, one, wake=lambda _: None)))
             for say, one in zip(messages, replicas, strict=True)
         ]
         for one in order:
