@@ -84,6 +84,8 @@ async def interleaved(dsn: str, order: Sequence[int], *messages: Callable[[Traff
         replicas = [await open_.enter_async_context(SteppingPostgres(dsn)) for _ in messages]
         watch = await asyncpg.connect(dsn)
         open_.push_async_callback(watch.close)
+        for replica in replicas:  # whatever fails, nobody may be left standing
+            open_.callback(replica.turns.set_free)
         tasks = [
             asyncio.ensure_future(say(Traffic("inventory", road, one, wake=lambda _: None)))
             for say, one in zip(messages, replicas, strict=True)
