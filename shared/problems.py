@@ -70,7 +70,9 @@ def objections_to(error: RequestValidationError) -> list[Objection]:
 
 def _objection(fault: Mapping[str, Any]) -> Objection:
     if str(fault["type"]).startswith("uuid"):  # an id that can be nobody's
-        return Objection(code="unknown", subject=str(fault["input"]), message="there is nothing of this id")
+        return Objection(
+            code="unknown", subject=str(fault["input"]), message="there is nothing of this id"
+        )
     return Objection(
         code=str(fault["type"]),
         subject=".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]),
