@@ -34,5 +34,13 @@ def overheard(hear: Callable[[Postgres, LoggedQuery], None]) -> Iterator[None]:
         Postgres.connection = original
 
 
+@contextmanager
+def first_words() -> Iterator[list[str]]:
+    """Hear the first word of each statement."""
+    seen: list[str] = []
+    with overheard(lambda _, query: seen.append(first_word(query))):
+        yield seen
+
+
 def first_word(query: LoggedQuery) -> str:
     return query.query.split(maxsplit=1)[0].rstrip(";")

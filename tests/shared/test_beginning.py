@@ -6,50 +6,21 @@ from uuid import UUID
 
 import pytest
 
-from shared.contracts.base import Command
-from shared.decision import Decision, Moment
 from shared.postgres import Postgres
-from shared.reactions import Shelf, when
+from shared.reactions import Shelf
 from shared.road import Road
 from shared.traffic import Traffic
 from tests.shared import tally
+from tests.shared.looking import Weigh
 from tests.shared.make import A, B, counted, read
-from tests.shared.overhearing import first_word, overheard
+from tests.shared.opening import Open, beginnings
+from tests.shared.overhearing import first_words
 from tests.shared.replicas import ask, column, told, totals, waiting
-from tests.shared.tally import Count, Counted, Tallied, Tally
-
-
-class Open(Command):
-    """Make a tally, if there is none; say how it stands."""
-
-    tally_id: UUID
-    amount: int = 1
-
-
-class Greet(Command):
-    """Say how a tally stands, if there is one."""
-
-    tally_id: UUID
-
-
-def open_(it: Tally | None, asked: Open, _: Moment) -> Decision:
-    it = it or Tally(asked.tally_id, asked.amount)
-    return Decision((it,) if it.version == 0 else (), (Tallied(tally_id=it.id, total=it.total),))
-
-
-def greet(it: Tally | None, asked: Greet, _: Moment) -> Decision:
-    total = it.total if it else 0
-    return Decision((), (Tallied(tally_id=asked.tally_id, total=total),))
+from tests.shared.tally import Count, Tally
 
 
 def replica(postgres: Postgres, shelf: Shelf[Tally] = tally.tallies) -> Traffic:
-    road = Road(
-        when(Open, shelf, about=lambda it: it.tally_id, then=open_, begins=True),
-        when(Greet, shelf, about=lambda it: it.tally_id, then=greet, begins=True),
-        when(Count, shelf, about=lambda it: it.tally_id, then=tally.count),
-        when(Counted, shelf, about=lambda it: it.tally_id, then=tally.count),
-        shelves=(shelf,),
-    )
+    road = Road(*beginnings(shelf), shelves=(shelf,))
     return Traffic("tally", road, postgres, wake=lambda _: None)
 
 
@@ -57,12 +28,11 @@ def replica(postgres: Postgres, shelf: Shelf[Tally] = tally.tallies) -> Traffic:
 async def statements(postgres) -> AsyncIterator[list[str]]:
     """Overhear the first word of each statement, once asyncpg knows the types of all values."""
     await ask(replica(postgres), Open(tally_id=UUID(int=99), amount=0))
-    seen: list[str] = []
-    with overheard(lambda _, query: seen.append(first_word(query))):
+    with first_words() as seen:
         yield seen
 
 
-@pytest.mark.parametrize(("message", "total"), [(Open, 1), (Greet, 0)])
+@pytest.mark.parametrize(("message", "total"), [(Open, 1), (Weigh, 0)])
 async def test_beginning_takes_one_statement(postgres, statements, message, total) -> None:
     assert await ask(replica(postgres), message(tally_id=A)) == [total]
 
@@ -89,7 +59,7 @@ async def test_what_does_not_begin_a_story_is_looked_for(postgres, statements) -
     assert statements[:2] == ["BEGIN", "SELECT"]
 
 
-@pytest.mark.parametrize("message", [Open, Greet])
+@pytest.mark.parametrize("message", [Open, Weigh])
 @pytest.mark.parametrize(
     "shelf",
     [tally.tallies, Shelf(Tally, tally.load, tally.save)],

@@ -14,18 +14,15 @@ from shared.reactions import when
 from shared.road import Road
 from shared.traffic import Traffic
 from tests.shared import looking, tally
-from tests.shared.looking import Clear, Ring, Wind
+from tests.shared.looking import Clear, Ring, Weigh, Wind
+from tests.shared.opening import Open, beginnings
 from tests.shared.replicas import ask, rows
-from tests.shared.tally import Count, Counted
-from tests.shared.test_beginning import Greet, Open, greet, open_
+from tests.shared.tally import Count
 from tests.shared.truth import false_memories
 
 REPLICAS, ROUNDS, PAUSE_SECONDS = 3, 12, 0.01
 ROAD = Road(
-    when(Open, tally.tallies, about=lambda it: it.tally_id, then=open_, begins=True),
-    when(Greet, tally.tallies, about=lambda it: it.tally_id, then=greet, begins=True),
-    when(Count, tally.tallies, about=lambda it: it.tally_id, then=tally.count),
-    when(Counted, tally.tallies, about=lambda it: it.tally_id, then=tally.count),
+    *beginnings(tally.tallies),
     when(Wind, tally.tallies, about=lambda it: it.tally_id, then=looking.wind),
     when(Clear, tally.tallies, about=lambda it: it.tally_id, then=looking.clear),
     when(Ring, tally.tallies, about=lambda it: it.tally_id, then=looking.ring),
@@ -43,12 +40,12 @@ async def rivals(dsn: str, postgres: Postgres) -> AsyncIterator[list[Traffic]]:
         yield [Traffic("tally", ROAD, one, wake=lambda _: None) for one in pools]
 
 
-def beginnings(ids: list[UUID]) -> list[Command]:
+def starts(ids: list[UUID]) -> list[Command]:
     return [
         *(Open(tally_id=one) for one in 3 * ids),
         *(Wind(tally_id=one) for one in 8 * ids),
         *(Clear(tally_id=one) for one in 3 * ids),
-        *(Greet(tally_id=one) for one in 2 * ids),
+        *(Weigh(tally_id=one) for one in 2 * ids),
         *(Count(tally_id=one, amount=2) for one in ids),
     ]
 
@@ -70,7 +67,7 @@ async def test_nothing_outlives_what_closed_it_and_nobody_remembers_what_is_not_
 
     for number in range(ROUNDS):
         ids = [UUID(int=100 * number + n) for n in (1, 2, 3)]
-        for commands in (beginnings(ids), ends(ids)):
+        for commands in (starts(ids), ends(ids)):
             random.shuffle(commands)
             await asyncio.gather(*map(do, commands))
 

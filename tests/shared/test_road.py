@@ -13,7 +13,7 @@ from shared.postgres import Postgres
 from shared.traffic import Traffic
 from tests.shared import make, tally
 from tests.shared.make import A, B, counted, read
-from tests.shared.overhearing import first_word, overheard
+from tests.shared.overhearing import first_words
 from tests.shared.tally import Cloned, Count, Moved, Recounted, Tallied
 
 
@@ -24,9 +24,7 @@ def traffic(postgres: Postgres) -> Traffic:
 
 @pytest.fixture
 def statements() -> Iterator[list[str]]:
-    """Overhear the first word of each statement."""
-    seen: list[str] = []
-    with overheard(lambda _, query: seen.append(first_word(query))):
+    with first_words() as seen:
         yield seen
 
 
